@@ -1,0 +1,23 @@
+/* Bowline: reverse-mode automatic differentiation in C. This header includes them all. */
+#ifndef BOWLINE_BOWLINE_H
+#define BOWLINE_BOWLINE_H
+
+#include "context.h"
+#include "draw.h"
+#include "error.h"
+#include "export.h"
+#include "grad.h"
+#include "gradcheck.h"
+#include "graph.h"
+#include "op.h"
+#include "ops.h"
+#include "optimizer.h"
+#include "parameters.h"
+#include "program.h"
+#include "random.h"
+#include "tensor.h"
+#include "version.h"
+
+#include "locations.h" /* last: it wraps the builders declared above */
+
+#endif

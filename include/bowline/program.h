@@ -1,0 +1,115 @@
+/* Programs: what a graph is compiled to, and its runs. */
+#ifndef BOWLINE_PROGRAM_H
+#define BOWLINE_PROGRAM_H
+
+#include "parameters.h"
+
+BL_BEGIN_DECLS
+
+typedef struct bl_program bl_program;
+
+/* The precision of a program's floats. */
+typedef enum bl_precision {
+    BL_PRECISION_RECORDED, /* as recorded */
+    BL_PRECISION_F64 /* f32 values become f64, on private copies of parameters; inputs are given as f64 */
+} bl_precision;
+
+typedef struct bl_compile_options {
+    bl_precision precision;
+} bl_compile_options;
+
+/* The defaults: the recorded precision. Returns: the options. Errors: none. Ownership: a value. Threads: any.
+ */
+BL_API bl_compile_options bl_compile_defaults(void);
+
+/* Compiles what the outputs need: values to be read and effects to be committed. A NULL output is an error;
+ * `options` NULL: the defaults. The program does not need the graph any more; its tensors stay the handles of
+ * inputs and outputs, and so do those of the same recording repeated.
+ * Returns: the program, or the context's invalid program, whose run gives the error back (NULL only for a
+ * NULL context). Errors: the graph's error, BL_ERR_ARGUMENT, BL_ERR_STATE (two writes to one state),
+ * BL_ERR_OVERFLOW, BL_ERR_MEMORY. Ownership: the caller's, until bl_program_free. Threads: the context's. */
+BL_API bl_program *bl_compile_list(bl_context *context, bl_tensor *const *outputs, size_t count,
+                                   const bl_compile_options *options);
+
+/* Frees a program; NULL and the invalid program are allowed.
+ * Returns: nothing. Errors: none. Ownership: takes `program`. Threads: the context's. */
+BL_API void bl_program_free(bl_program *program);
+
+/* The program's last error, from compile or run; code BL_OK when there was none.
+ * Returns: a record, never NULL. Errors: none. Ownership: the program's. Threads: the context's. */
+BL_API const bl_error *bl_program_error(const bl_program *program);
+
+/* Runs the program once. A run that fails has changed nothing: no parameter, no buffer.
+ * Returns: BL_OK or the error. Errors: BL_ERR_STATE (an input was never set), BL_ERR_INDEX, BL_ERR_STALE (a
+ * tie changed), BL_ERR_BUSY (another run uses the same state, and one of the two writes it), whatever an op
+ * of the user's reports; whatever compile reported. Ownership: unchanged. Threads: the context's. */
+BL_API bl_status bl_run(bl_program *program);
+
+/* Copies values, row by row, into an input.
+ * Returns: BL_OK or an error. Errors: BL_ERR_ARGUMENT (not an input of the program, data NULL, or `bytes` is
+ * not its size). Ownership: data stays the caller's. Threads: the context's. */
+BL_API bl_status bl_set_input(bl_program *program, const bl_tensor *input, const void *data, size_t bytes);
+
+/* Lets an input read the caller's memory, row by row and aligned for its dtype, at every run from now on.
+ * Returns, Errors: as bl_set_input, and BL_ERR_ARGUMENT when misaligned. Ownership: data stays the caller's
+ * and must live until the input is set or bound again or the program is freed. Threads: the context's. */
+BL_API bl_status bl_bind_input(bl_program *program, const bl_tensor *input, const void *data, size_t bytes);
+
+/* Copies an output's values of the last run out, row by row, in the program's precision.
+ * Returns: BL_OK or an error. Errors: BL_ERR_ARGUMENT (not an output, or `bytes` is not its size),
+ * BL_ERR_STATE (no run succeeded yet). Ownership: data stays the caller's. Threads: the context's. */
+BL_API bl_status bl_read(bl_program *program, const bl_tensor *output, void *data, size_t bytes);
+
+/* The values of an output, row by row, until the next run.
+ * Returns: the values, or NULL with the program's error set. Errors: as bl_read. Ownership: the program's.
+ * Threads: the context's. */
+BL_API const void *bl_output_data(bl_program *program, const bl_tensor *output);
+
+/* The value of an output of one element, of any dtype, as a double.
+ * Returns: the value, or NaN with the program's error set. Errors: as bl_read; BL_ERR_SHAPE when it has not
+ * one element. Ownership: none. Threads: the context's. */
+BL_API double bl_item(bl_program *program, const bl_tensor *output);
+
+/* One element of an output, by its index along each axis, as a double.
+ * Returns: the value, or NaN with the program's error set. Errors: as bl_read; BL_ERR_INDEX, BL_ERR_ARGUMENT
+ * (rank differs). Ownership: none. Threads: the context's. */
+BL_API double bl_item_at(bl_program *program, const bl_tensor *output, bl_shape index);
+
+/* Compiles and runs what one tensor needs and copies it out: for a look at a value whose graph has no inputs.
+ * Returns: BL_OK or the error. Errors: as bl_compile_list, bl_run and bl_read. Ownership: data stays the
+ * caller's. Threads: the context's. */
+BL_API bl_status bl_eval(bl_tensor *tensor, void *data, size_t bytes);
+
+/* Instructions of the program. Returns: the count. Errors: none. Ownership: none. Threads: the context's. */
+BL_API size_t bl_program_instruction_count(const bl_program *program);
+
+/* Bytes of the planned workspace, outputs included; parameters, constants and inputs are not in it.
+ * Returns: the bytes. Errors: none. Ownership: none. Threads: the context's. */
+BL_API size_t bl_program_workspace_bytes(const bl_program *program);
+
+/* The largest sum over the instructions of the bytes alive at one, each value rounded up to 64: what no plan
+ * for the same order can go below. Returns: the bytes. Errors: none. Ownership: none. Threads: the context's.
+ */
+BL_API size_t bl_program_workspace_bound(const bl_program *program);
+
+/* Writes the list of instructions with shapes, offsets and labels, a line each, into text, terminated when
+ * size > 0. Returns: the length that the whole text needs. Errors: none. Ownership: the caller's buffer.
+ * Threads: the context's. */
+BL_API size_t bl_program_format(const bl_program *program, char *text, size_t size);
+
+BL_END_DECLS
+
+/* bl_compile(context, loss, update): bl_compile_list of the tensors given, with the default options. */
+#ifdef __cplusplus
+template <typename... bl_tensors> inline bl_program *bl_compile(bl_context *context, bl_tensors... outputs)
+{
+    bl_tensor *const list[] = {outputs...};
+    return bl_compile_list(context, list, sizeof...(outputs), nullptr);
+}
+#else
+#define bl_compile(context, ...)                                  \
+    bl_compile_list((context), (bl_tensor *const[]){__VA_ARGS__}, \
+                    sizeof((bl_tensor *const[]){__VA_ARGS__}) / sizeof(bl_tensor *), NULL)
+#endif
+
+#endif

@@ -1,0 +1,36 @@
+/* Private. The context, and how an object of it reports an error. */
+#ifndef BOWLINE_GRAPH_CONTEXT_H
+#define BOWLINE_GRAPH_CONTEXT_H
+
+#include "bowline/context.h"
+#include "graph/memory.h"
+
+#include <stdarg.h>
+
+struct bl_program;
+
+/* Everything hangs on it. `references` counts the caller's handle and every object made from the context. */
+struct bl_context {
+    bl_allocator allocator;
+    bl_error error;              /* the most recent of any object */
+    const bl_error *error_owner; /* the object's record it was copied from; only compared, never read */
+    size_t references;
+    uint64_t next_id;                   /* of parameters; never used again */
+    struct bl_program *invalid_program; /* what bl_compile gives when it fails */
+};
+
+bl_context *bl__context_retain(bl_context *context);
+void bl__context_release(bl_context *context);
+
+/* Reports an error of an object: into `own` when that is still free (own may be NULL), and into the context's
+ * last error. The message becomes "bl_OP: text", or the text alone when op is NULL. Returns the status. */
+bl_status bl__report(bl_context *context, bl_error *own, bl_status status, const char *op, const char *scope,
+                     const char *format, ...) BL_PRINTF(6, 7);
+bl_status bl__report_list(bl_context *context, bl_error *own, bl_status status, const char *op,
+                          const char *scope, const char *format, va_list arguments) BL_PRINTF(6, 0);
+/* Makes `error`, reported before, the context's last error again. */
+void bl__report_again(bl_context *context, const bl_error *error);
+/* Fills in the caller's place in `own`, and in the context's copy of it, unless it is known already. */
+void bl__report_place(bl_context *context, bl_error *own, const char *file, int line);
+
+#endif

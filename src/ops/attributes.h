@@ -1,0 +1,56 @@
+/* Private. The attributes of the ops that have any: written by the builders, read by rules, vjps and kernels.
+ * Plain data without padding, since nodes are compared by their bytes. */
+#ifndef BOWLINE_OPS_ATTRIBUTES_H
+#define BOWLINE_OPS_ATTRIBUTES_H
+
+#include <stdint.h>
+
+typedef struct bl__scalar_attributes { /* add_scalar .. scalar_div */
+    double value;
+} bl__scalar_attributes;
+
+typedef struct bl__cast_attributes { /* cast; the dtype is the output's */
+    int64_t dtype;
+} bl__cast_attributes;
+
+typedef struct bl__reduce_attributes { /* sum, mean, max, argmax */
+    uint32_t axes;                     /* bit d: axis d is reduced */
+    uint32_t keepdim;
+} bl__reduce_attributes;
+
+typedef struct bl__reshape_attributes { /* reshape, expand */
+    int64_t rank;
+    int64_t size[8];
+} bl__reshape_attributes;
+
+typedef struct bl__permute_attributes {
+    int32_t axis[8];
+} bl__permute_attributes;
+
+typedef struct bl__slice_attributes { /* slice; slice_backward puts its input at the same places of zeros */
+    int64_t axis, start, stop, step;
+    int64_t size; /* of the axis in the sliced tensor: the output's size in slice_backward */
+} bl__slice_attributes;
+
+typedef struct bl__axis_attributes { /* concat, softmax, log_softmax */
+    int64_t axis;
+} bl__axis_attributes;
+
+typedef struct bl__embedding_attributes { /* embedding, embedding_backward */
+    int64_t padding_index;                /* -1: none */
+    int64_t mask_padding;                 /* embedding: rows of the padding index come out as zeros */
+    int64_t rows;                         /* embedding_backward: rows of its output */
+} bl__embedding_attributes;
+
+typedef struct bl__one_hot_attributes {
+    int64_t classes;
+    int64_t ignore_index; /* an index of this value gives a row of zeros */
+    int64_t dtype;
+} bl__one_hot_attributes;
+
+typedef struct bl__loss_attributes { /* mse_loss, cross_entropy */
+    int64_t reduction;               /* a bl_reduction */
+    int64_t ignore_index;            /* cross_entropy */
+} bl__loss_attributes;
+
+#endif

@@ -1,0 +1,95 @@
+/* Private. The tape: nodes in the order they were recorded, so that ids are a topological order. */
+#ifndef BOWLINE_GRAPH_GRAPH_H
+#define BOWLINE_GRAPH_GRAPH_H
+
+#include "bowline/op.h"
+#include "graph/context.h"
+
+typedef struct bl__node bl__node;
+typedef struct bl__scope bl__scope;
+struct bl_parameter;
+
+/* One output of a node. Sizes live in the graph's arena and are shared between tensors of one shape. */
+struct bl_tensor {
+    bl__node *node; /* NULL in a graph's invalid tensor */
+    const int64_t *size;
+    int64_t count;
+    uint8_t rank;
+    uint8_t dtype;  /* a bl_dtype */
+    uint8_t output; /* its index among the node's outputs */
+    uint8_t unreached;
+};
+
+/* One application of an op; outputs, inputs and attributes follow it in the arena. */
+struct bl__node {
+    const bl_op *op;
+    bl_graph *graph;
+    bl_tensor **inputs;
+    void *attributes;
+    const bl__scope *scope; /* NULL at the top */
+    const char *label;
+    const char *file;
+    int32_t line;
+    uint32_t input_count;
+    int64_t id;
+    bl_tensor outputs[]; /* op->output_count of them */
+};
+
+/* An open or once open scope: its whole path, for messages with '/' and for names with '.'. */
+struct bl__scope {
+    const bl__scope *parent;
+    const char *path;   /* "encoder/block.0" */
+    const char *prefix; /* "encoder.block.0." */
+};
+
+/* A parameter's node on this graph; the graph holds a reference to the parameter. */
+typedef struct bl__use {
+    struct bl_parameter *parameter;
+    bl_tensor *tensor;
+} bl__use;
+
+struct bl_graph {
+    bl_context *context;
+    bl__arena arena;
+    bl__node **nodes; /* by id */
+    size_t node_capacity;
+    int64_t node_count;
+    int64_t located; /* nodes before it know their caller's place, or never will */
+    int64_t inputs;  /* bl_input leaves so far */
+    const bl__scope *scope;
+    bl__use *uses; /* open-addressed by parameter id; capacity a power of two */
+    size_t use_capacity;
+    size_t use_count;
+    bl_tensor invalid; /* what builders return after an error; node is NULL, `size` leads back to the graph */
+    bl_error error;
+};
+
+/* The graph of a tensor, the invalid one included; NULL for NULL. */
+bl_graph *bl__graph_of(const bl_tensor *tensor);
+
+/* Reports an error of the graph in the name of an op (NULL: none) and returns its invalid tensor. */
+bl_tensor *bl__fail(bl_graph *graph, bl_status status, const char *op, const char *format, ...)
+    BL_PRINTF(4, 5);
+
+/* Whether a builder's tensor can be used: false, with an error reported where there is none yet, for NULL, an
+ * invalid tensor, or one of another graph. `graph` may be NULL: then false. */
+bool bl__usable(bl_graph *graph, const char *op, const bl_tensor *tensor);
+
+/* A node without the shape rule's help, for leaves: the caller has checked dtype and shape. */
+bl_tensor *bl__append_leaf(bl_graph *graph, const bl_op *op, const void *attributes, size_t attributes_size,
+                           bl_dtype dtype, bl_shape shape);
+
+/* An axis of a tensor of rank `rank`, counted from the end when negative; -1 when outside. */
+int bl__axis(int axis, int rank);
+
+/* A place on the tape to go back to, dropping every node recorded since and any error since. */
+typedef struct bl__graph_mark {
+    bl__arena_mark arena;
+    int64_t node_count, located, inputs;
+    const bl__scope *scope;
+    bl_error error;
+} bl__graph_mark;
+bl__graph_mark bl__graph_position(const bl_graph *graph);
+void bl__graph_rewind(bl_graph *graph, const bl__graph_mark *mark);
+
+#endif

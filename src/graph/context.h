@@ -6,17 +6,24 @@
 #include "graph/memory.h"
 
 #include <stdarg.h>
+#include <stdatomic.h>
 
-struct bl_program;
+/* What every program begins with. A context has one of its own, without a program behind it, for bl_compile
+ * to give when it fails. */
+typedef struct bl__program_head {
+    bl_context *context;
+    bool valid; /* a whole bl_program stands here */
+    bl_error error;
+} bl__program_head;
 
 /* Everything hangs on it. `references` counts the caller's handle and every object made from the context. */
 struct bl_context {
     bl_allocator allocator;
     bl_error error;              /* the most recent of any object */
     const bl_error *error_owner; /* the object's record it was copied from; only compared, never read */
-    size_t references;
-    uint64_t next_id;                   /* of parameters; never used again */
-    struct bl_program *invalid_program; /* what bl_compile gives when it fails */
+    atomic_size_t references;
+    atomic_uint_fast64_t next_id; /* of parameters; never used again */
+    bl__program_head failed_program;
 };
 
 bl_context *bl__context_retain(bl_context *context);

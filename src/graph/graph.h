@@ -54,14 +54,19 @@ struct bl_graph {
     bl__node **nodes; /* by id */
     size_t node_capacity;
     int64_t node_count;
-    int64_t located; /* nodes before it know their caller's place, or never will */
-    int64_t inputs;  /* bl_input leaves so far */
-    const bl__scope *scope;
-    bl__use *uses; /* open-addressed by parameter id; capacity a power of two */
+    int64_t located;        /* nodes before it know their caller's place, or never will */
+    int64_t inputs;         /* bl_input leaves so far */
+    const bl__scope *scope; /* the open one */
+    bl__use *uses;          /* open-addressed by parameter id; capacity a power of two */
     size_t use_capacity;
     size_t use_count;
-    bl_tensor invalid; /* what builders return after an error; node is NULL, `size` leads back to the graph */
+    bl_tensor invalid; /* what builders return after an error; its node is NULL */
     bl_error error;
+};
+
+/* A flag beside those of op.h: applying the op records its decomposition at once. */
+enum {
+    BL__OP_COMPOSITE = 1u << 16
 };
 
 /* The graph of a tensor, the invalid one included; NULL for NULL. */
@@ -75,9 +80,13 @@ bl_tensor *bl__fail(bl_graph *graph, bl_status status, const char *op, const cha
  * invalid tensor, or one of another graph. `graph` may be NULL: then false. */
 bool bl__usable(bl_graph *graph, const char *op, const bl_tensor *tensor);
 
-/* A node without the shape rule's help, for leaves: the caller has checked dtype and shape. */
-bl_tensor *bl__append_leaf(bl_graph *graph, const bl_op *op, const void *attributes, size_t attributes_size,
-                           bl_dtype dtype, bl_shape shape);
+/* Appends a node whose inputs, dtypes and shapes have been checked; NULL without memory, nothing reported. */
+bl__node *bl__append(bl_graph *graph, const bl_op *op, bl_tensor *const *inputs, size_t input_count,
+                     const void *attributes, const bl_dtype *dtypes, const bl_shape *shapes);
+
+/* The same for a leaf, which has no inputs; out of memory is reported. */
+bl_tensor *bl__append_leaf(bl_graph *graph, const bl_op *op, const void *attributes, bl_dtype dtype,
+                           bl_shape shape);
 
 /* An axis of a tensor of rank `rank`, counted from the end when negative; -1 when outside. */
 int bl__axis(int axis, int rank);

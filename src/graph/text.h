@@ -4,6 +4,8 @@
 
 #include "bowline/tensor.h"
 
+#include <stdarg.h>
+
 typedef struct bl__text {
     char *data; /* may be NULL when size is 0 */
     size_t size;

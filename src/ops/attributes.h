@@ -5,6 +5,31 @@
 
 #include <stdint.h>
 
+struct bl_parameter;
+
+typedef struct bl__input_attributes {
+    int64_t ordinal;  /* among the graph's inputs */
+    const char *name; /* in the graph's arena */
+} bl__input_attributes;
+
+typedef struct bl__constant_attributes {
+    const void *data; /* in the graph's arena, 64-byte aligned, row by row; NULL without elements */
+    int64_t bytes;
+} bl__constant_attributes;
+
+typedef struct bl__full_attributes {
+    double value;
+} bl__full_attributes;
+
+typedef struct bl__parameter_attributes {
+    struct bl_parameter *parameter;
+} bl__parameter_attributes;
+
+typedef struct bl__assign_attributes { /* assign, assign_slice */
+    struct bl_parameter *parameter;
+    int64_t axis, start; /* assign_slice */
+} bl__assign_attributes;
+
 typedef struct bl__scalar_attributes { /* add_scalar .. scalar_div */
     double value;
 } bl__scalar_attributes;

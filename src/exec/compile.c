@@ -1,0 +1,178 @@
+/* Compiling: from the nodes that the outputs need to instructions over storages. */
+#include "exec/lower.h"
+#include "graph/text.h"
+
+#include <string.h>
+
+bl_compile_options bl_compile_defaults(void)
+{
+    return (bl_compile_options){.precision = BL_PRECISION_RECORDED};
+}
+
+/* Marks the nodes that the outputs need: ids are a topological order, so one sweep down does it. */
+static bool mark_needed(bl__lowering *l, bl_tensor *const *outputs, size_t count)
+{
+    l->node_count = 0;
+    for (size_t i = 0; i < count; i++) {
+        int64_t id = outputs[i]->node->id;
+        l->node_count = id >= l->node_count ? id + 1 : l->node_count;
+    }
+    l->needed = bl__allocate(l->allocator, (size_t)l->node_count, sizeof(*l->needed));
+    l->first_value = bl__allocate(l->allocator, (size_t)l->node_count, sizeof(*l->first_value));
+    if (!l->needed || !l->first_value)
+        return false;
+    for (size_t i = 0; i < count; i++)
+        l->needed[outputs[i]->node->id] = true;
+    for (int64_t id = l->node_count - 1; id >= 0; id--) {
+        const bl__node *node = l->graph->nodes[id];
+        if (!l->needed[id])
+            continue;
+        l->first_value[id] = l->value_count;
+        l->value_count += (size_t)node->op->output_count;
+        for (size_t i = 0; i < node->input_count; i++)
+            l->needed[node->inputs[i]->node->id] = true;
+    }
+    l->values = bl__allocate(l->allocator, l->value_count, sizeof(*l->values));
+    return l->values != NULL;
+}
+
+static bool check_outputs(bl_context *context, bl_error *error, bl_tensor *const *outputs, size_t count)
+{
+    bl_graph *graph = NULL;
+    if (!outputs || count == 0) {
+        bl__report(context, error, BL_ERR_ARGUMENT, "compile", NULL, "there are no outputs");
+        return false;
+    }
+    for (size_t i = 0; i < count; i++) {
+        bl_graph *own = bl__graph_of(outputs[i]);
+        graph = graph ? graph : own;
+        if (own && own->error.code != BL_OK) {
+            *error = own->error;
+            bl__report_again(context, error);
+        } else if (!bl_tensor_valid(outputs[i]))
+            bl__report(context, error, BL_ERR_ARGUMENT, "compile", NULL, "output %zu is %s", i,
+                       outputs[i] ? "the result of an earlier error" : "NULL");
+        else if (own != graph)
+            bl__report(context, error, BL_ERR_ARGUMENT, "compile", NULL,
+                       "output %zu belongs to another graph", i);
+        else
+            continue;
+        return false;
+    }
+    return true;
+}
+
+static bl_program *new_program(bl_context *context)
+{
+    bl_program *program = bl__allocate(&context->allocator, 1, sizeof(*program));
+    if (!program)
+        return NULL;
+    program->head.context = bl__context_retain(context);
+    program->head.valid = true;
+    bl__arena_init(&program->arena, &context->allocator);
+    return program;
+}
+
+static void free_states_and_inputs(bl_program *program, const bl_allocator *allocator)
+{
+    for (size_t i = 0; i < program->state_count; i++) {
+        bl__state *state = &program->states[i];
+        bl__release_data(allocator, state->copy, (size_t)state->parameter->count * sizeof(double));
+        bl__parameter_release(state->parameter);
+    }
+    for (size_t i = 0; i < program->input_count; i++)
+        bl__release_data(allocator, program->inputs[i].copy, program->inputs[i].bytes);
+}
+
+void bl_program_free(bl_program *program)
+{
+    if (!program || !program->head.valid || program->running)
+        return;
+    bl_context *context = program->head.context;
+    const bl_allocator *a = &context->allocator;
+    free_states_and_inputs(program, a);
+    bl__release_data(a, program->workspace, program->planned_bytes + program->scratch_bytes);
+    bl__release(a, program->instructions, program->instruction_capacity, sizeof(*program->instructions));
+    bl__release(a, program->storages, program->storage_capacity, sizeof(*program->storages));
+    bl__release(a, program->states, program->state_capacity, sizeof(*program->states));
+    bl__release(a, program->inputs, program->input_capacity, sizeof(*program->inputs));
+    bl__release(a, program->outputs, program->output_capacity, sizeof(*program->outputs));
+    bl__release(a, program->effects, program->effect_capacity, sizeof(*program->effects));
+    bl__release(a, program->leaves, program->leaf_capacity, sizeof(*program->leaves));
+    bl__arena_free(&program->arena);
+    bl__release(a, program, 1, sizeof(*program));
+    bl__context_release(context);
+}
+
+static void free_lowering(bl__lowering *l)
+{
+    bl__release(l->allocator, l->needed, (size_t)l->node_count, sizeof(*l->needed));
+    bl__release(l->allocator, l->first_value, (size_t)l->node_count, sizeof(*l->first_value));
+    bl__release(l->allocator, l->values, l->value_count, sizeof(*l->values));
+    bl__release(l->allocator, l->state_table, l->state_table_size, sizeof(*l->state_table));
+}
+
+/* Fills the program; on failure l->program->head.error says why. */
+static void build(bl__lowering *l, bl_tensor *const *outputs, size_t count)
+{
+    if (!mark_needed(l, outputs, count)) {
+        bl__lower_out_of_memory(l);
+        return;
+    }
+    for (int64_t id = 0; id < l->node_count && bl__lowering_ok(l); id++) {
+        if (l->needed[id])
+            bl__lower_node(l, l->graph->nodes[id]);
+    }
+    for (size_t i = 0; i < count && bl__lowering_ok(l); i++)
+        bl__lower_output(l, outputs[i]);
+    if (bl__lowering_ok(l))
+        bl__plan(l->program);
+}
+
+static bl_program *compile(bl_context *context, bl_tensor *const *outputs, size_t count,
+                           bl_precision precision, bool frozen)
+{
+    if (!context)
+        return NULL;
+    bl__program_head *failed = &context->failed_program;
+    bl_error error = {.code = BL_OK};
+    bl_program *program = NULL;
+    if (check_outputs(context, &error, outputs, count)) {
+        program = new_program(context);
+        if (!program)
+            bl__report(context, &error, BL_ERR_MEMORY, "compile", NULL, "no memory for a program");
+    }
+    if (program) {
+        program->precision = precision;
+        program->frozen = frozen;
+        bl__lowering l = {
+            .program = program, .graph = bl__graph_of(outputs[0]), .allocator = &context->allocator};
+        build(&l, outputs, count);
+        free_lowering(&l);
+        if (program->head.error.code == BL_OK)
+            return program;
+        error = program->head.error;
+        bl_program_free(program);
+    }
+    failed->error = error;
+    bl__report_again(context, &failed->error);
+    return (bl_program *)failed;
+}
+
+bl_program *bl_compile_list(bl_context *context, bl_tensor *const *outputs, size_t count,
+                            const bl_compile_options *options)
+{
+    bl_precision precision = options ? options->precision : bl_compile_defaults().precision;
+    if (precision == BL_PRECISION_RECORDED || precision == BL_PRECISION_F64 || !context)
+        return compile(context, outputs, count, precision, false);
+    bl__program_head *failed = &context->failed_program;
+    failed->error = (bl_error){.code = BL_OK};
+    bl__report(context, &failed->error, BL_ERR_ARGUMENT, "compile", NULL, "precision %d is unknown",
+               (int)precision);
+    return (bl_program *)failed;
+}
+
+bl_program *bl__compile_frozen(bl_context *context, bl_tensor *const *outputs, size_t count)
+{
+    return compile(context, outputs, count, BL_PRECISION_F64, true);
+}

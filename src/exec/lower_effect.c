@@ -1,0 +1,98 @@
+/* Lowering effects and outputs: values that must stand still, contiguous, until the run has ended. */
+#include "exec/lower.h"
+#include "ops/attributes.h"
+#include "ops/keys.h"
+
+/* A value in workspace memory of its own run of bytes, which nothing overwrites: itself, or a copy. */
+static bool settle(bl__lowering *l, const bl__node *origin, const bl__value *from, bl__value *to)
+{
+    bl__storage *storage = &l->program->storages[from->storage];
+    *to = *from;
+    if (!from->contiguous || storage->place != BL__WORKSPACE) {
+        if (!bl__copy_value(l, origin, from, to))
+            return false;
+        storage = &l->program->storages[to->storage];
+    }
+    storage->last = INT64_MAX;
+    return true;
+}
+
+static bl__source source_of(const bl__value *value)
+{
+    return (bl__source){value->storage, (size_t)value->offset * bl_dtype_size((bl_dtype)value->dtype)};
+}
+
+/* state[.., start : start + n, ..] = value as `rows` runs; the whole state is one run. */
+static void set_runs(bl__effect *effect, const bl__node *node, const bl_tensor *value)
+{
+    const bl__assign_attributes *attributes = node->attributes;
+    const bl_shape *state = &attributes->parameter->shape;
+    *effect = (bl__effect){.rows = 1, .run = value->count, .stride = 0, .start = 0};
+    if (node->op->key != BL__KEY_assign_slice)
+        return;
+    int64_t inner = 1;
+    for (int d = (int)attributes->axis + 1; d < state->rank; d++)
+        inner *= state->size[d];
+    for (int d = 0; d < (int)attributes->axis; d++)
+        effect->rows *= state->size[d];
+    effect->run = value->size[attributes->axis] * inner;
+    effect->stride = state->size[attributes->axis] * inner;
+    effect->start = attributes->start * inner;
+}
+
+static void lower_assign(bl__lowering *l, const bl__node *node)
+{
+    const bl__assign_attributes *attributes = node->attributes;
+    const bl_tensor *tensor = node->inputs[0];
+    bl_program *p = l->program;
+    bl__value value;
+    size_t state = bl__state_of(l, attributes->parameter);
+    if (state == SIZE_MAX || !settle(l, node, bl__value_of(l, tensor), &value))
+        return;
+    if (p->states[state].written) {
+        bl__program_fail(p, BL_ERR_STATE, "compile", "%s is written twice in one program",
+                         attributes->parameter->name);
+        return;
+    }
+    p->states[state].written = true;
+    if (p->effect_count == p->effect_capacity &&
+        !bl__grow(l->allocator, &p->effects, &p->effect_capacity, sizeof(*p->effects))) {
+        bl__lower_out_of_memory(l);
+        return;
+    }
+    bl__effect *effect = &p->effects[p->effect_count++];
+    set_runs(effect, node, tensor);
+    effect->state = state;
+    effect->dtype = (bl_dtype)value.dtype;
+    effect->source = source_of(&value);
+}
+
+void bl__lower_effect(bl__lowering *l, const bl__node *node)
+{
+    if (node->op->key == BL__KEY_assign || node->op->key == BL__KEY_assign_slice)
+        lower_assign(l, node);
+    else if (node->op->key != BL__KEY_group)
+        bl__program_fail(l->program, BL_ERR_UNSUPPORTED, node->op->name, "there is no such effect");
+}
+
+void bl__lower_output(bl__lowering *l, const bl_tensor *tensor)
+{
+    bl_program *p = l->program;
+    bl__value value;
+    if (tensor->node->op->flags & BL_OP_EFFECT)
+        return;
+    if (!settle(l, tensor->node, bl__value_of(l, tensor), &value))
+        return;
+    if (p->output_count == p->output_capacity &&
+        !bl__grow(l->allocator, &p->outputs, &p->output_capacity, sizeof(*p->outputs))) {
+        bl__lower_out_of_memory(l);
+        return;
+    }
+    p->outputs[p->output_count++] =
+        (bl__output){.node = tensor->node->id,
+                     .index = tensor->output,
+                     .dtype = (bl_dtype)value.dtype,
+                     .shape = bl_tensor_shape(tensor),
+                     .bytes = (size_t)value.count * bl_dtype_size((bl_dtype)value.dtype),
+                     .source = source_of(&value)};
+}

@@ -1,0 +1,136 @@
+/* Private. A compiled program: a flat list of instructions over storages. */
+#ifndef BOWLINE_EXEC_PROGRAM_H
+#define BOWLINE_EXEC_PROGRAM_H
+
+#include "bowline/program.h"
+#include "cpu/kernel.h"
+#include "graph/graph.h"
+#include "graph/parameter.h"
+
+/* Where the bytes of a storage are. */
+typedef enum bl__place {
+    BL__WORKSPACE, /* at an offset of the program's one block, shared over time */
+    BL__CONSTANT,  /* in the program's arena */
+    BL__STATE,     /* in a parameter, or in the program's private copy of it */
+    BL__INPUT      /* in the caller's memory, or in the program's copy of it */
+} bl__place;
+
+/* A run of bytes that values live in. Several values share one when they are views of each other, or when one
+ * is computed in place of another: then `root` is the storage whose bytes they are. */
+typedef struct bl__storage {
+    bl__place place;
+    size_t root;  /* an index; its own when it stands alone */
+    size_t owner; /* index among the states or inputs */
+    size_t bytes;
+    size_t offset; /* in the workspace, once planned */
+    void *data;    /* of a constant */
+    int64_t first; /* the instruction that writes it */
+    int64_t last;  /* the last one that reads it; the number of instructions when it must outlive the run */
+} bl__storage;
+
+/* Where an operand's data stands: resolved to a pointer before the first run. */
+typedef struct bl__source {
+    size_t storage;
+    size_t offset; /* bytes */
+} bl__source;
+
+/* One step. Its sources are those of the inputs, then of the outputs; the rest names it in messages. */
+typedef struct bl__instruction {
+    const bl__kernel *kernel;
+    bl__call call;
+    bl__source *sources;
+    const char *op;
+    const char *label;
+    const char *scope;
+    const char *file;
+    int32_t line;
+} bl__instruction;
+
+/* A parameter or buffer that the program reads or writes. `copy` is a private f64 copy, where it has one. */
+typedef struct bl__state {
+    bl_parameter *parameter;
+    unsigned generation;
+    bool read, written;
+    size_t storage; /* when read */
+    double *copy;
+} bl__state;
+
+typedef struct bl__input {
+    int64_t ordinal;
+    const char *name;
+    bl_dtype dtype;
+    bl_shape shape;
+    size_t bytes;
+    void *copy;       /* the program's own block, made at the first bl_set_input */
+    const void *data; /* what runs read; NULL when never set */
+    bool set;
+} bl__input;
+
+typedef struct bl__output {
+    int64_t node;
+    int index;
+    bl_dtype dtype;
+    bl_shape shape;
+    size_t bytes;
+    bl__source source;
+} bl__output;
+
+/* A write to a state, done after every instruction: `rows` runs of `run` elements, `stride` apart in the
+ * state. */
+typedef struct bl__effect {
+    size_t state;
+    bl_dtype dtype; /* of the value */
+    bl__source source;
+    int64_t rows, run, stride, start;
+} bl__effect;
+
+/* Where the values of a leaf are, in a frozen program. */
+typedef struct bl__leaf {
+    int64_t node;
+    size_t storage;
+} bl__leaf;
+
+struct bl_program {
+    bl__program_head head; /* first: see context.h */
+    bl__arena arena;
+    bl_precision precision;
+    bl__instruction *instructions;
+    bl__storage *storages;
+    bl__state *states;
+    bl__input *inputs;
+    bl__output *outputs;
+    bl__effect *effects;
+    bl__leaf *leaves;
+    size_t instruction_count, storage_count, state_count, input_count, output_count, effect_count, leaf_count;
+    size_t instruction_capacity, storage_capacity, state_capacity, input_capacity, output_capacity,
+        effect_capacity, leaf_capacity;
+    unsigned char *workspace; /* the planned part, then the scratch that all instructions share */
+    size_t planned_bytes, scratch_bytes, bound_bytes;
+    bool resolved; /* operands point at their data */
+    bool frozen;   /* private copies are left as they are between runs */
+    bool running;
+    bool ran;
+    char message[256]; /* what the failing instruction says */
+};
+
+/* bl_compile_list, and every float leaf in a private f64 copy that `frozen` runs leave alone. */
+bl_program *bl__compile_frozen(bl_context *context, bl_tensor *const *outputs, size_t count);
+
+/* Lays the workspace out by lifetimes; false without memory or on overflow, reported. */
+bool bl__plan(bl_program *program);
+
+/* Where a source's bytes are; inputs that were never set give NULL. */
+void *bl__source_data(const bl_program *program, bl__source source);
+
+/* The private values of a leaf in a frozen program; NULL when the program does not use it, or when it is an
+ * input that was not set. */
+double *bl__frozen_values(bl_program *program, const bl_tensor *leaf);
+
+/* Whether a frozen program uses a leaf. */
+bool bl__frozen_has(const bl_program *program, const bl_tensor *leaf);
+
+/* Sets the program's error and the context's, replacing the program's last one. */
+bl_status bl__program_fail(bl_program *program, bl_status status, const char *op, const char *format, ...)
+    BL_PRINTF(4, 5);
+
+#endif

@@ -1,0 +1,185 @@
+/* Running: check, compute, and only then commit. */
+#include "exec/program.h"
+
+#include <math.h>
+#include <string.h>
+
+bl_status bl__program_fail(bl_program *program, bl_status status, const char *op, const char *format, ...)
+{
+    va_list arguments;
+    program->head.error = (bl_error){.code = BL_OK};
+    va_start(arguments, format);
+    bl__report_list(program->head.context, &program->head.error, status, op, NULL, format, arguments);
+    va_end(arguments);
+    return status;
+}
+
+const bl_error *bl_program_error(const bl_program *program)
+{
+    static const bl_error no_program = {.code = BL_ERR_ARGUMENT, .message = "the program is NULL"};
+    return program ? &program->head.error : &no_program;
+}
+
+static unsigned char *storage_data(const bl_program *p, const bl__storage *storage)
+{
+    switch (storage->place) {
+    case BL__WORKSPACE:
+        return p->workspace ? p->workspace + p->storages[storage->root].offset : NULL;
+    case BL__CONSTANT:
+        return storage->data;
+    case BL__STATE: {
+        const bl__state *state = &p->states[storage->owner];
+        return state->copy ? (unsigned char *)state->copy : state->parameter->data;
+    }
+    case BL__INPUT:
+        break;
+    }
+    union {
+        const void *from;
+        unsigned char *to;
+    } data = {.from = p->inputs[storage->owner].data}; /* kernels only read inputs */
+    return data.to;
+}
+
+void *bl__source_data(const bl_program *program, bl__source source)
+{
+    unsigned char *data = storage_data(program, &program->storages[source.storage]);
+    return data ? data + source.offset : NULL;
+}
+
+/* Points every operand at its data. */
+static void resolve(bl_program *p)
+{
+    for (size_t i = 0; i < p->instruction_count; i++) {
+        bl__instruction *instruction = &p->instructions[i];
+        bl__call *call = &instruction->call;
+        for (size_t k = 0; k < call->input_count; k++)
+            call->inputs[k].data = bl__source_data(p, instruction->sources[k]);
+        for (size_t k = 0; k < call->output_count; k++)
+            call->outputs[k].data = bl__source_data(p, instruction->sources[call->input_count + k]);
+        call->scratch = p->workspace ? p->workspace + p->planned_bytes : NULL;
+    }
+    p->resolved = true;
+}
+
+/* ---- states ---- */
+
+static void leave_states(bl_program *p, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        bl__parameter_leave(p->states[i].parameter, p->states[i].written);
+}
+
+static bl_status enter_states(bl_program *p)
+{
+    for (size_t i = 0; i < p->state_count; i++) {
+        bl__state *state = &p->states[i];
+        if (!bl__parameter_enter(state->parameter, state->written)) {
+            leave_states(p, i);
+            return bl__program_fail(p, BL_ERR_BUSY, "run", "%s is in use by another run",
+                                    state->parameter->name);
+        }
+        if (atomic_load_explicit(&state->parameter->generation, memory_order_relaxed) != state->generation) {
+            leave_states(p, i + 1);
+            return bl__program_fail(p, BL_ERR_STALE, "run",
+                                    "the names of %s were tied or untied after the program was compiled",
+                                    state->parameter->name);
+        }
+    }
+    return BL_OK;
+}
+
+/* Fills the private f64 copies anew from the parameters they stand for. */
+static void refresh_copies(bl_program *p)
+{
+    for (size_t i = 0; i < p->state_count; i++) {
+        const bl__state *state = &p->states[i];
+        const float *from = state->parameter->data;
+        for (int64_t k = 0; state->copy && k < state->parameter->count; k++)
+            state->copy[k] = (double)from[k];
+    }
+}
+
+/* ---- effects ---- */
+
+static void commit(const bl_program *p, const bl__effect *effect)
+{
+    const bl_parameter *parameter = p->states[effect->state].parameter;
+    const unsigned char *from = bl__source_data(p, effect->source);
+    size_t from_size = bl_dtype_size(effect->dtype), to_size = bl_dtype_size(parameter->dtype);
+    if (effect->run == 0)
+        return;
+    for (int64_t row = 0; row < effect->rows; row++) {
+        const unsigned char *source = from + (size_t)(row * effect->run) * from_size;
+        unsigned char *target =
+            (unsigned char *)parameter->data + (size_t)(effect->start + row * effect->stride) * to_size;
+        if (effect->dtype == parameter->dtype) {
+            memcpy(target, source, (size_t)effect->run * to_size);
+            continue;
+        }
+        for (int64_t k = 0; k < effect->run; k++) /* a program in f64 over an f32 state */
+            ((float *)(void *)target)[k] = (float)((const double *)(const void *)source)[k];
+    }
+}
+
+/* ---- the run ---- */
+
+static bl_status report_failure(bl_program *p, const bl__instruction *instruction, bl_status status)
+{
+    p->head.error = (bl_error){.code = BL_OK};
+    bl__report(p->head.context, &p->head.error, status, instruction->op, instruction->scope, "%s%s%s%s",
+               p->message[0] ? p->message : bl_status_text(status), instruction->label ? " (" : "",
+               instruction->label ? instruction->label : "", instruction->label ? ")" : "");
+    if (instruction->file)
+        bl__report_place(p->head.context, &p->head.error, instruction->file, instruction->line);
+    return status;
+}
+
+static bl_status compute(bl_program *p)
+{
+    for (size_t i = 0; i < p->instruction_count; i++) {
+        const bl__instruction *instruction = &p->instructions[i];
+        bl_status status = instruction->kernel->run(&instruction->call);
+        if (status != BL_OK)
+            return report_failure(p, instruction, status);
+    }
+    return BL_OK;
+}
+
+static bl_status check_inputs(bl_program *p)
+{
+    for (size_t i = 0; i < p->input_count; i++) {
+        if (!p->inputs[i].set)
+            return bl__program_fail(p, BL_ERR_STATE, "run", "the input \"%s\" was never set",
+                                    p->inputs[i].name);
+    }
+    return BL_OK;
+}
+
+bl_status bl_run(bl_program *program)
+{
+    if (!program)
+        return BL_ERR_ARGUMENT;
+    if (!program->head.valid) {
+        bl__report_again(program->head.context, &program->head.error);
+        return program->head.error.code;
+    }
+    if (program->running) /* from inside an op of the user's */
+        return bl__program_fail(program, BL_ERR_BUSY, "run", "the program is running already");
+    bl_status status = check_inputs(program);
+    if (status != BL_OK || (status = enter_states(program)) != BL_OK)
+        return status;
+    if (!program->resolved)
+        resolve(program);
+    if (program->precision == BL_PRECISION_F64 && !program->frozen)
+        refresh_copies(program);
+    program->message[0] = '\0';
+    program->running = true;
+    status = compute(program);
+    program->running = false;
+    for (size_t i = 0; i < program->effect_count && status == BL_OK; i++)
+        commit(program, &program->effects[i]);
+    leave_states(program, program->state_count);
+    program->ran = program->ran || status == BL_OK;
+    return status;
+}

@@ -1,0 +1,54 @@
+/* The context: the allocator, the last error, and the count of what was made from it. */
+#include "graph/context.h"
+
+bl_context_options bl_context_defaults(void)
+{
+    return (bl_context_options){.allocator = bl__default_allocator()};
+}
+
+bl_context *bl_context_new(const bl_context_options *options)
+{
+    bl_context_options chosen = options ? *options : bl_context_defaults();
+    if (!chosen.allocator.allocate || !chosen.allocator.release)
+        return NULL;
+    bl_context *context = bl__allocate(&chosen.allocator, 1, sizeof(*context));
+    if (!context)
+        return NULL;
+    context->allocator = chosen.allocator;
+    atomic_init(&context->references, 1);
+    atomic_init(&context->next_id, 1);
+    context->failed_program.context = context;
+    return context;
+}
+
+void bl_context_free(bl_context *context)
+{
+    if (context)
+        bl__context_release(context);
+}
+
+bl_context *bl__context_retain(bl_context *context)
+{
+    atomic_fetch_add_explicit(&context->references, 1, memory_order_relaxed);
+    return context;
+}
+
+void bl__context_release(bl_context *context)
+{
+    if (atomic_fetch_sub_explicit(&context->references, 1, memory_order_acq_rel) > 1)
+        return;
+    bl_allocator allocator = context->allocator;
+    bl__release(&allocator, context, 1, sizeof(*context));
+}
+
+const bl_error *bl_context_error(const bl_context *context)
+{
+    static const bl_error no_context = {.code = BL_ERR_ARGUMENT, .message = "the context is NULL"};
+    return context ? &context->error : &no_context;
+}
+
+void bl_context_clear_error(bl_context *context)
+{
+    if (context)
+        context->error = (bl_error){.code = BL_OK};
+}

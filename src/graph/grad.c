@@ -1,0 +1,321 @@
+/* Reverse-mode differentiation: one walk over the tape, backwards, appending gradient nodes. */
+#include "bowline/grad.h"
+#include "bowline/ops.h"
+#include "graph/graph.h"
+#include "graph/text.h"
+
+#include <string.h>
+
+/* One call of bl_grad. Nodes below `low` and above `high` cannot lie between wrt and outputs. For node id,
+ * depends[id - low] says that wrt flows into it, and slots[id - low] points at the cotangents of its outputs,
+ * added up so far: NULL until the first arrives. */
+typedef struct backward {
+    bl_graph *graph;
+    int64_t low, high;
+    bool *depends;
+    bl_tensor ***slots;
+    bl__arena arena;
+    bl_status status;
+} backward;
+
+static bool is_real(const bl_tensor *tensor)
+{
+    return tensor->dtype == BL_F32 || tensor->dtype == BL_F64;
+}
+
+static void *out_of_memory(backward *b)
+{
+    bl__fail(b->graph, BL_ERR_MEMORY, "grad", "no memory for the backward walk");
+    b->status = BL_ERR_MEMORY;
+    return NULL;
+}
+
+/* The cotangents of a node's outputs. */
+static bl_tensor **slots_of(backward *b, const bl__node *node)
+{
+    bl_tensor ***slots = &b->slots[node->id - b->low];
+    if (!*slots) {
+        size_t bytes = (size_t)node->op->output_count * sizeof(bl_tensor *);
+        *slots = bl__arena_take(&b->arena, bytes);
+        if (!*slots)
+            return out_of_memory(b);
+        memset(*slots, 0, bytes);
+    }
+    return *slots;
+}
+
+/* A gradient as the tensor it belongs to has it: the one place where broadcasts are undone. */
+static bl_tensor *fit(bl_tensor *gradient, const bl_tensor *tensor)
+{
+    bl_shape shape = bl_tensor_shape(tensor), both;
+    bl_shape given = bl_tensor_shape(gradient);
+    if (bl_shape_equal(given, shape))
+        return gradient;
+    if (bl_shape_broadcast(given, shape, &both) && bl_shape_equal(both, shape))
+        return bl_expand(gradient, shape);
+    return bl_reduce_to(gradient, shape);
+}
+
+/* Adds a cotangent to those that a tensor has. */
+static void flow(backward *b, bl_tensor *tensor, bl_tensor *cotangent)
+{
+    int64_t id = tensor->node->id;
+    if (!is_real(tensor) || id < b->low || !b->depends[id - b->low])
+        return;
+    bl_tensor **slots = slots_of(b, tensor->node);
+    if (!slots)
+        return;
+    cotangent = fit(cotangent, tensor);
+    bl_tensor *sum = slots[tensor->output] ? bl_add(slots[tensor->output], cotangent) : cotangent;
+    if (!bl_tensor_valid(sum))
+        b->status = b->graph->error.code;
+    slots[tensor->output] = sum;
+}
+
+/* Gradient nodes carry the place and scope of the node they differentiate. */
+static void locate(bl_graph *graph, int64_t first, const bl__node *origin)
+{
+    for (int64_t id = first; id < graph->node_count; id++) {
+        bl__node *node = graph->nodes[id];
+        node->file = origin->file;
+        node->line = origin->line;
+        node->scope = origin->scope;
+    }
+    graph->located = graph->node_count;
+}
+
+/* The vjp of an op that has only a decomposition: that of the decomposition, recorded for the purpose. */
+static void decomposed_vjp(bl_vjp_call *call)
+{
+    bl_tensor *outputs[BL_MAX_OUTPUTS] = {NULL};
+    bl_tensor *used[BL_MAX_OUTPUTS], *cotangents[BL_MAX_OUTPUTS], *gradient;
+    size_t count = 0;
+    call->op->decompose(call->graph, call->inputs, call->input_count, call->attributes, outputs);
+    for (int i = 0; i < call->op->output_count; i++) {
+        if (!call->cotangents[i])
+            continue;
+        used[count] = outputs[i];
+        cotangents[count++] = call->cotangents[i];
+    }
+    for (size_t i = 0; i < call->input_count; i++) {
+        if (!call->needed[i])
+            continue;
+        if (bl_grad(used, count, cotangents, &call->inputs[i], 1, &gradient) != BL_OK)
+            return;
+        call->gradients[i] = gradient->unreached ? NULL : gradient;
+    }
+}
+
+/* Whether the node stops the flow: it is no error that it has no vjp. */
+static bool stops(backward *b, const bl__node *node)
+{
+    if (node->input_count == 0 || (node->op->flags & BL_OP_PIECEWISE))
+        return true;
+    if (node->op->vjp || node->op->decompose)
+        return false;
+    bl__fail(b->graph, BL_ERR_GRADIENT, "grad", "%s has no derivative", node->op->name);
+    b->graph->error.file = node->file;
+    b->graph->error.line = node->line;
+    b->status = BL_ERR_GRADIENT;
+    return true;
+}
+
+/* The cotangents of a node's inputs from those of its outputs. */
+static void visit(backward *b, bl__node *node, bl_tensor **cotangents)
+{
+    bl_tensor *few_gradients[4] = {NULL};
+    bool few_needed[4], any = false;
+    size_t count = node->input_count;
+    bl_tensor **gradients =
+        count <= 4 ? few_gradients : bl__arena_take(&b->arena, count * sizeof(*gradients));
+    bool *needed = count <= 4 ? few_needed : bl__arena_take(&b->arena, count);
+    if (!gradients || !needed) {
+        out_of_memory(b);
+        return;
+    }
+    for (size_t i = 0; i < count; i++) {
+        const bl_tensor *input = node->inputs[i];
+        int64_t id = input->node->id;
+        gradients[i] = NULL;
+        needed[i] = is_real(input) && id >= b->low && b->depends[id - b->low];
+        any = any || needed[i];
+    }
+    if (!any || stops(b, node))
+        return;
+
+    bl_graph *graph = b->graph;
+    int64_t first = graph->node_count;
+    bl_tensor *outputs[BL_MAX_OUTPUTS];
+    for (int i = 0; i < node->op->output_count; i++)
+        outputs[i] = &node->outputs[i];
+    bl_vjp_call call = {node->op, graph,      node->attributes, node->inputs, count,
+                        outputs,  cotangents, needed,           gradients};
+    if (node->op->vjp)
+        node->op->vjp(&call);
+    else
+        decomposed_vjp(&call);
+    if (graph->error.code != BL_OK)
+        b->status = graph->error.code;
+    for (size_t i = 0; i < count && b->status == BL_OK; i++) {
+        if (needed[i] && gradients[i])
+            flow(b, node->inputs[i], gradients[i]);
+    }
+    locate(graph, first, node);
+}
+
+static void walk(backward *b)
+{
+    for (int64_t id = b->high; id >= b->low && b->status == BL_OK; id--) {
+        if (b->slots[id - b->low])
+            visit(b, b->graph->nodes[id], b->slots[id - b->low]);
+    }
+}
+
+/* ---- arguments ---- */
+
+static bool check(bl_graph *graph, bl_tensor *const *tensors, size_t count, const char *what)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (!bl__usable(graph, "grad", tensors[i]))
+            return false;
+        if (!is_real(tensors[i])) {
+            bl__fail(graph, BL_ERR_DTYPE, "grad", "%s %zu is %s, not f32 or f64", what, i,
+                     bl_dtype_name((bl_dtype)tensors[i]->dtype));
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool check_cotangents(bl_graph *graph, bl_tensor *const *outputs, size_t count,
+                             bl_tensor *const *cotangents)
+{
+    for (size_t i = 0; cotangents && i < count; i++) {
+        if (!cotangents[i])
+            continue;
+        if (!bl__usable(graph, "grad", cotangents[i]))
+            return false;
+        bl_shape want = bl_tensor_shape(outputs[i]), have = bl_tensor_shape(cotangents[i]);
+        if (!bl_shape_equal(want, have)) {
+            bl__fail(graph, BL_ERR_SHAPE, "grad", "cotangent %zu is %s for an output of %s", i,
+                     BL__SHAPE_TEXT(have), BL__SHAPE_TEXT(want));
+            return false;
+        }
+        if (cotangents[i]->dtype != outputs[i]->dtype) {
+            bl__fail(graph, BL_ERR_DTYPE, "grad", "cotangent %zu is %s for an output of %s", i,
+                     bl_dtype_name((bl_dtype)cotangents[i]->dtype),
+                     bl_dtype_name((bl_dtype)outputs[i]->dtype));
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Finds the range of nodes that can matter and marks those that wrt flows into. */
+static bool mark_dependents(backward *b, bl_tensor *const *outputs, size_t output_count,
+                            bl_tensor *const *wrt, size_t wrt_count)
+{
+    const bl_allocator *allocator = &b->graph->context->allocator;
+    b->low = INT64_MAX;
+    b->high = -1;
+    for (size_t i = 0; i < wrt_count; i++)
+        b->low = wrt[i]->node->id < b->low ? wrt[i]->node->id : b->low;
+    for (size_t i = 0; i < output_count; i++)
+        b->high = outputs[i]->node->id > b->high ? outputs[i]->node->id : b->high;
+    if (b->high < b->low)
+        return true; /* nothing is reached */
+    size_t range = (size_t)(b->high - b->low) + 1;
+    b->depends = bl__allocate(allocator, range, sizeof(*b->depends));
+    b->slots = bl__allocate(allocator, range, sizeof(*b->slots));
+    if (!b->depends || !b->slots) {
+        out_of_memory(b);
+        return false;
+    }
+    for (size_t i = 0; i < wrt_count; i++) {
+        if (wrt[i]->node->id <= b->high)
+            b->depends[wrt[i]->node->id - b->low] = true;
+    }
+    for (int64_t id = b->low; id <= b->high; id++) {
+        const bl__node *node = b->graph->nodes[id];
+        bool *depends = &b->depends[id - b->low];
+        for (size_t i = 0; i < node->input_count && !*depends; i++) {
+            int64_t input = node->inputs[i]->node->id;
+            *depends = input >= b->low && b->depends[input - b->low];
+        }
+    }
+    return true;
+}
+
+static void seed(backward *b, bl_tensor *const *outputs, size_t count, bl_tensor *const *cotangents)
+{
+    for (size_t i = 0; i < count && b->status == BL_OK; i++) {
+        bl_tensor *output = outputs[i];
+        if (output->node->id < b->low || !b->depends[output->node->id - b->low])
+            continue;
+        bl_tensor *cotangent = cotangents ? cotangents[i] : NULL;
+        if (!cotangent)
+            cotangent = bl_full(b->graph, (bl_dtype)output->dtype, bl_tensor_shape(output), 1.0);
+        flow(b, output, cotangent);
+    }
+}
+
+/* The cotangent that arrived at a tensor, or zeros that say that none did. */
+static bl_tensor *collect(backward *b, bl_tensor *tensor)
+{
+    int64_t id = tensor->node->id;
+    if (id <= b->high && b->slots[id - b->low] && b->slots[id - b->low][tensor->output])
+        return b->slots[id - b->low][tensor->output];
+    bl_tensor *zeros = bl_full(b->graph, (bl_dtype)tensor->dtype, bl_tensor_shape(tensor), 0.0);
+    if (bl_tensor_valid(zeros))
+        zeros->unreached = true;
+    else
+        b->status = b->graph->error.code;
+    return zeros;
+}
+
+bl_status bl_grad(bl_tensor *const *outputs, size_t output_count, bl_tensor *const *cotangents,
+                  bl_tensor *const *wrt, size_t wrt_count, bl_tensor **gradients)
+{
+    bl_graph *graph = outputs && output_count > 0 ? bl__graph_of(outputs[0]) : NULL;
+    for (size_t i = 0; gradients && i < wrt_count; i++)
+        gradients[i] = graph ? &graph->invalid : NULL;
+    if (!graph || (wrt_count > 0 && (!wrt || !gradients))) {
+        if (graph)
+            bl__fail(graph, BL_ERR_ARGUMENT, "grad", "wrt or gradients is NULL");
+        return BL_ERR_ARGUMENT;
+    }
+    if (!check(graph, outputs, output_count, "output") || !check(graph, wrt, wrt_count, "wrt") ||
+        !check_cotangents(graph, outputs, output_count, cotangents))
+        return graph->error.code;
+    if (wrt_count == 0)
+        return BL_OK;
+
+    const bl_allocator *allocator = &graph->context->allocator;
+    backward b = {.graph = graph};
+    bl__arena_init(&b.arena, allocator);
+    if (mark_dependents(&b, outputs, output_count, wrt, wrt_count)) {
+        seed(&b, outputs, output_count, cotangents);
+        walk(&b);
+    }
+    for (size_t i = 0; i < wrt_count && b.status == BL_OK; i++)
+        gradients[i] = collect(&b, wrt[i]);
+    for (size_t i = 0; i < wrt_count && b.status != BL_OK; i++)
+        gradients[i] = &graph->invalid;
+    size_t range = b.high < b.low ? 0 : (size_t)(b.high - b.low) + 1;
+    bl__release(allocator, b.depends, range, sizeof(*b.depends));
+    bl__release(allocator, b.slots, range, sizeof(*b.slots));
+    bl__arena_free(&b.arena);
+    return b.status;
+}
+
+bl_tensor *bl_gradient(bl_tensor *output, bl_tensor *wrt)
+{
+    bl_tensor *gradient = NULL;
+    bl_grad(&output, 1, NULL, &wrt, 1, &gradient);
+    return gradient;
+}
+
+bool bl_is_unreached(const bl_tensor *gradient)
+{
+    return bl_tensor_valid(gradient) && gradient->unreached;
+}

@@ -1,0 +1,289 @@
+/* The tape: nodes, scopes, labels, and the places they were recorded at. */
+#include "graph/graph.h"
+#include "graph/use.h"
+
+#include <stddef.h>
+#include <string.h>
+
+bl_graph *bl_graph_new(bl_context *context)
+{
+    if (!context)
+        return NULL;
+    bl_graph *graph = bl__allocate(&context->allocator, 1, sizeof(*graph));
+    if (!graph) {
+        bl__report(context, NULL, BL_ERR_MEMORY, "graph_new", NULL, "no memory for a graph");
+        return NULL;
+    }
+    graph->context = bl__context_retain(context);
+    bl__arena_init(&graph->arena, &context->allocator);
+    return graph;
+}
+
+void bl_graph_free(bl_graph *graph)
+{
+    if (!graph)
+        return;
+    bl_context *context = graph->context;
+    bl__uses_clear(graph);
+    bl__release(&context->allocator, graph->uses, graph->use_capacity, sizeof(*graph->uses));
+    bl__release(&context->allocator, graph->nodes, graph->node_capacity, sizeof(*graph->nodes));
+    bl__arena_free(&graph->arena);
+    bl__release(&context->allocator, graph, 1, sizeof(*graph));
+    bl__context_release(context);
+}
+
+void bl_graph_reset(bl_graph *graph)
+{
+    if (!graph)
+        return;
+    bl__uses_clear(graph);
+    bl__arena_reset(&graph->arena);
+    graph->node_count = 0;
+    graph->located = 0;
+    graph->inputs = 0;
+    graph->scope = NULL;
+    graph->error = (bl_error){.code = BL_OK};
+}
+
+const bl_error *bl_graph_error(const bl_graph *graph)
+{
+    static const bl_error no_graph = {.code = BL_ERR_ARGUMENT, .message = "the graph is NULL"};
+    return graph ? &graph->error : &no_graph;
+}
+
+void bl_graph_clear_error(bl_graph *graph)
+{
+    if (graph)
+        graph->error = (bl_error){.code = BL_OK};
+}
+
+int64_t bl_graph_node_count(const bl_graph *graph)
+{
+    return graph ? graph->node_count : 0;
+}
+
+bl_graph *bl__graph_of(const bl_tensor *tensor)
+{
+    if (!tensor)
+        return NULL;
+    if (tensor->node)
+        return tensor->node->graph;
+    return (bl_graph *)((uintptr_t)tensor - offsetof(bl_graph, invalid)); /* the graph's invalid tensor */
+}
+
+bl_graph *bl_tensor_graph(const bl_tensor *tensor)
+{
+    return bl__graph_of(tensor);
+}
+
+bl_tensor *bl__fail(bl_graph *graph, bl_status status, const char *op, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    bl__report_list(graph->context, &graph->error, status, op, graph->scope ? graph->scope->path : NULL,
+                    format, arguments);
+    va_end(arguments);
+    return &graph->invalid;
+}
+
+bool bl__usable(bl_graph *graph, const char *op, const bl_tensor *tensor)
+{
+    if (!graph)
+        return false;
+    if (!tensor)
+        bl__fail(graph, BL_ERR_ARGUMENT, op, "a tensor is NULL");
+    else if (!tensor->node && bl__graph_of(tensor) == graph) {
+        if (graph->error.code == BL_OK) /* its error was cleared */
+            bl__fail(graph, BL_ERR_ARGUMENT, op, "a tensor is the result of an earlier error");
+    } else if (bl__graph_of(tensor) != graph)
+        bl__fail(graph, BL_ERR_ARGUMENT, op, "a tensor belongs to another graph");
+    else
+        return true;
+    return false;
+}
+
+int bl__axis(int axis, int rank)
+{
+    if (axis < -rank || axis >= rank)
+        return -1;
+    return axis < 0 ? axis + rank : axis;
+}
+
+/* ---- nodes ---- */
+
+/* Sizes in the arena: those of an input where they are the same. */
+static const int64_t *shared_sizes(bl_graph *graph, bl_tensor *const *inputs, size_t count, bl_shape shape)
+{
+    static const int64_t scalar[1] = {0};
+    if (shape.rank == 0)
+        return scalar;
+    size_t bytes = (size_t)shape.rank * sizeof(int64_t);
+    for (size_t i = 0; i < count; i++) {
+        if (inputs[i]->rank == shape.rank && memcmp(inputs[i]->size, shape.size, bytes) == 0)
+            return inputs[i]->size;
+    }
+    int64_t *sizes = bl__arena_take(&graph->arena, bytes);
+    if (sizes)
+        memcpy(sizes, shape.size, bytes);
+    return sizes;
+}
+
+bool bl__reserve_node(bl_graph *graph)
+{
+    return (size_t)graph->node_count < graph->node_capacity ||
+           bl__grow(&graph->context->allocator, &graph->nodes, &graph->node_capacity, sizeof(*graph->nodes));
+}
+
+bl__node *bl__append(bl_graph *graph, const bl_op *op, bl_tensor *const *inputs, size_t input_count,
+                     const void *attributes, const bl_dtype *dtypes, const bl_shape *shapes)
+{
+    size_t outputs_bytes = (size_t)op->output_count * sizeof(bl_tensor);
+    size_t inputs_bytes = (input_count * sizeof(bl_tensor *) + 15) / 16 * 16;
+    size_t bytes = (sizeof(bl__node) + outputs_bytes + 15) / 16 * 16;
+    bl__arena_mark before = bl__arena_position(&graph->arena);
+    unsigned char *block = NULL;
+    if (bl__reserve_node(graph))
+        block = bl__arena_take(&graph->arena, bytes + inputs_bytes + op->attributes_size);
+    if (!block)
+        return NULL;
+    bl__node *node = (bl__node *)(void *)block;
+    *node = (bl__node){.op = op,
+                       .graph = graph,
+                       .inputs = (bl_tensor **)(void *)(block + bytes),
+                       .attributes = block + bytes + inputs_bytes,
+                       .scope = graph->scope,
+                       .input_count = (uint32_t)input_count,
+                       .id = graph->node_count};
+    if (input_count > 0)
+        memcpy(node->inputs, inputs, input_count * sizeof(bl_tensor *));
+    if (op->attributes_size > 0)
+        memcpy(node->attributes, attributes, op->attributes_size);
+    for (int i = 0; i < op->output_count; i++) {
+        const int64_t *sizes = shared_sizes(graph, inputs, input_count, shapes[i]);
+        if (!sizes) {
+            bl__arena_rewind(&graph->arena, before);
+            return NULL;
+        }
+        node->outputs[i] = (bl_tensor){.node = node,
+                                       .size = sizes,
+                                       .count = bl_shape_count(shapes[i]),
+                                       .rank = (uint8_t)shapes[i].rank,
+                                       .dtype = (uint8_t)dtypes[i],
+                                       .output = (uint8_t)i};
+    }
+    graph->nodes[graph->node_count++] = node;
+    return node;
+}
+
+bl_tensor *bl__append_leaf(bl_graph *graph, const bl_op *op, const void *attributes, bl_dtype dtype,
+                           bl_shape shape)
+{
+    bl__node *node = bl__append(graph, op, NULL, 0, attributes, &dtype, &shape);
+    return node ? &node->outputs[0] : bl__fail(graph, BL_ERR_MEMORY, op->name, "no memory for a node");
+}
+
+bl_tensor *bl_at(bl_tensor *tensor, const char *file, int line)
+{
+    bl_graph *graph = bl__graph_of(tensor);
+    if (!graph)
+        return tensor;
+    for (int64_t id = graph->located; id < graph->node_count; id++) {
+        if (!graph->nodes[id]->file) {
+            graph->nodes[id]->file = file;
+            graph->nodes[id]->line = line;
+        }
+    }
+    graph->located = graph->node_count;
+    if (!tensor->node)
+        bl__report_place(graph->context, &graph->error, file, line);
+    return tensor;
+}
+
+bl_tensor *bl_label(bl_tensor *tensor, const char *label)
+{
+    bl_graph *graph = bl__graph_of(tensor);
+    if (!bl__usable(graph, "label", tensor))
+        return tensor;
+    if (!label)
+        return bl__fail(graph, BL_ERR_ARGUMENT, "label", "the label is NULL");
+    const char *copy = bl__arena_string(&graph->arena, label);
+    if (!copy)
+        return bl__fail(graph, BL_ERR_MEMORY, "label", "no memory for a label");
+    tensor->node->label = copy;
+    return tensor;
+}
+
+/* ---- scopes ---- */
+
+/* parent + name + after, in the arena, with `separator` between the first two where there is a parent. */
+static const char *joined(bl__arena *arena, const char *parent, const char *separator, const char *name,
+                          const char *after)
+{
+    size_t head = parent ? strlen(parent) : 0;
+    size_t between = parent ? strlen(separator) : 0;
+    size_t body = strlen(name);
+    size_t tail = strlen(after);
+    char *text = bl__arena_take(arena, head + between + body + tail + 1);
+    if (!text)
+        return NULL;
+    if (parent) {
+        memcpy(text, parent, head);
+        memcpy(text + head, separator, between);
+    }
+    memcpy(text + head + between, name, body);
+    memcpy(text + head + between + body, after, tail + 1);
+    return text;
+}
+
+void bl_scope_push(bl_graph *graph, const char *name)
+{
+    if (!graph)
+        return;
+    const bl__scope *parent = graph->scope;
+    if (!name || !name[0]) {
+        bl__fail(graph, BL_ERR_ARGUMENT, "scope_push", "the name is NULL or empty");
+        name = "?"; /* opened all the same, so that the matching pop closes it and no other */
+    }
+    bl__scope *scope = bl__arena_take(&graph->arena, sizeof(*scope));
+    const char *path = joined(&graph->arena, parent ? parent->path : NULL, "/", name, "");
+    const char *prefix = joined(&graph->arena, parent ? parent->prefix : NULL, "", name, ".");
+    if (!scope || !path || !prefix) {
+        bl__fail(graph, BL_ERR_MEMORY, "scope_push", "no memory for a scope");
+        return;
+    }
+    *scope = (bl__scope){parent, path, prefix};
+    graph->scope = scope;
+}
+
+void bl_scope_pop(bl_graph *graph)
+{
+    if (!graph)
+        return;
+    if (!graph->scope)
+        bl__fail(graph, BL_ERR_ARGUMENT, "scope_pop", "no scope is open");
+    else
+        graph->scope = graph->scope->parent;
+}
+
+/* ---- going back ---- */
+
+bl__graph_mark bl__graph_position(const bl_graph *graph)
+{
+    return (bl__graph_mark){bl__arena_position(&graph->arena),
+                            graph->node_count,
+                            graph->located,
+                            graph->inputs,
+                            graph->scope,
+                            graph->error};
+}
+
+void bl__graph_rewind(bl_graph *graph, const bl__graph_mark *mark)
+{
+    bl__uses_rewind(graph, mark->node_count);
+    bl__arena_rewind(&graph->arena, mark->arena);
+    graph->node_count = mark->node_count;
+    graph->located = mark->located;
+    graph->inputs = mark->inputs;
+    graph->scope = mark->scope;
+    graph->error = mark->error;
+}

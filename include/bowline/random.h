@@ -34,8 +34,8 @@ BL_API uint32_t bl_rng_next(bl_rng *rng);
 BL_API bl_status bl_rng_randint(bl_rng *rng, int64_t low, int64_t high, int64_t *values, size_t count);
 
 /* `count` floats in [low, high), as Tensor.uniform_(low, high) on a float32 tensor.
- * Returns: BL_OK or an error. Errors: BL_ERR_ARGUMENT (NULL, or low > high, or not finite).
- * Ownership: the array stays the caller's. Threads: one at a time. */
+ * Returns: BL_OK or an error. Errors: BL_ERR_ARGUMENT (NULL, low > high, or a bound or high - low
+ * not finite in float). Ownership: the array stays the caller's. Threads: one at a time. */
 BL_API bl_status bl_rng_uniform_f32(bl_rng *rng, double low, double high, float *values, size_t count);
 
 /* As bl_rng_uniform_f32 on a float64 tensor.
@@ -44,7 +44,7 @@ BL_API bl_status bl_rng_uniform_f32(bl_rng *rng, double low, double high, float 
 BL_API bl_status bl_rng_uniform_f64(bl_rng *rng, double low, double high, double *values, size_t count);
 
 /* `count` floats as Tensor.normal_(mean, deviation) on a contiguous float32 tensor: both of its paths.
- * Returns: BL_OK or an error. Errors: BL_ERR_ARGUMENT (NULL, deviation < 0 or not finite).
+ * Returns: BL_OK or an error. Errors: BL_ERR_ARGUMENT (NULL, deviation < 0, or a not finite argument).
  * Ownership: the array stays the caller's. Threads: one at a time. Source: Box and Muller 1958. */
 BL_API bl_status bl_rng_normal_f32(bl_rng *rng, double mean, double deviation, float *values, size_t count);
 

@@ -1,0 +1,75 @@
+/* cross_entropy: from logits x [.., classes] and a class t for each row,
+ *
+ *     loss = log sum_i exp(x_i - m) - (x_t - m)        m = max_i x_i
+ *
+ * for each row, or the sum or mean over the rows that count, added up in f64 row by row. */
+#include "bowline/ops.h"
+#include "cpu/indices.h"
+#include "cpu/kernels.h"
+#include "cpu/log_sum.h"
+#include "cpu/loop.h"
+#include "ops/attributes.h"
+
+enum {
+    LOGITS,
+    TARGETS
+};
+
+#define LOSS(name, type)                                                        \
+    static double loss_##name(const void *row, int64_t classes, int64_t target) \
+    {                                                                           \
+        const type *x = row;                                                    \
+        type most;                                                              \
+        double sum = bl__power_sum_##name(classes, x, NULL, &most);             \
+        return log(sum) - (double)(x[target] - most);                           \
+    }
+
+LOSS(f32, float)
+LOSS(f64, double)
+
+static void store(const bl__operand *output, int64_t i, double value)
+{
+    if (output->dtype == BL_F32)
+        ((float *)output->data)[i] = (float)value;
+    else
+        ((double *)output->data)[i] = value;
+}
+
+static bl_status prepare(bl__call *call, bl__arena *arena, size_t *scratch_bytes)
+{
+    (void)arena;
+    *scratch_bytes = 0;
+    bl_dtype dtype = call->inputs[LOGITS].dtype;
+    if (dtype != BL_F32 && dtype != BL_F64)
+        return bl__kernel_fail(call, BL_ERR_DTYPE, "no kernel for %s", bl_dtype_name(dtype));
+    return bl__indices_prepare(call, &call->inputs[TARGETS]);
+}
+
+static bl_status run(const bl__call *call)
+{
+    const bl__operand *logits = &call->inputs[LOGITS], *targets = &call->inputs[TARGETS];
+    const bl__loss_attributes *attributes = call->attributes;
+    int64_t classes = logits->size[logits->rank - 1], counted = 0;
+    size_t row_bytes = (size_t)classes * bl_dtype_size(logits->dtype);
+    const char *row = logits->data;
+    double total = 0;
+    bl_status status = bl__indices_check(call, targets, classes, &attributes->ignore_index, "target");
+    if (status != BL_OK)
+        return status;
+    for (int64_t i = 0; i < targets->count; i++, row += row_bytes) {
+        int64_t target = bl__index_at(targets, i);
+        double loss = 0;
+        if (target != attributes->ignore_index) {
+            loss = (logits->dtype == BL_F32 ? loss_f32 : loss_f64)(row, classes, target);
+            counted++;
+        }
+        total += loss;
+        if (attributes->reduction == BL_REDUCE_NONE)
+            store(&call->outputs[0], i, loss);
+    }
+    if (attributes->reduction != BL_REDUCE_NONE)
+        store(&call->outputs[0], 0, attributes->reduction == BL_REDUCE_SUM ? total : total / (double)counted);
+    return BL_OK;
+}
+
+const bl__kernel bl__kernel_cross_entropy = {BL__CAN_FAIL, prepare, run};

@@ -1,0 +1,17 @@
+/* Private. The one door to BLIS: C[m,n] = A[m,k] B[k,n], C written whole. */
+#ifndef BOWLINE_CPU_GEMM_H
+#define BOWLINE_CPU_GEMM_H
+
+#include <stdint.h>
+
+/* Strides of a matrix in elements: any that are not 0 and do not make elements overlap. */
+typedef struct bl__steps {
+    int64_t row, column;
+} bl__steps;
+
+void bl__gemm_f32(int64_t m, int64_t n, int64_t k, void *a, bl__steps a_steps, void *b, bl__steps b_steps,
+                  void *c, bl__steps c_steps);
+void bl__gemm_f64(int64_t m, int64_t n, int64_t k, void *a, bl__steps a_steps, void *b, bl__steps b_steps,
+                  void *c, bl__steps c_steps);
+
+#endif

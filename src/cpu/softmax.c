@@ -1,0 +1,133 @@
+/* softmax and log_softmax along an axis of any strides:
+ *
+ *     softmax(x)_i     = exp(x_i - m) / s         m = max_i x_i
+ *     log_softmax(x)_i = (x_i - m) - log s        s = sum_i exp(x_i - m)
+ *
+ * The exponents are <= 0, so nothing overflows; a NaN anywhere in a row makes m or s, hence the row, NaN. */
+#include "cpu/kernels.h"
+#include "cpu/log_sum.h"
+#include "cpu/loop.h"
+#include "ops/attributes.h"
+
+enum {
+    TO,
+    FROM,
+    WALKED,
+    PACKED = 16 /* neighbouring rows that are brought into scratch together where they are not contiguous */
+};
+
+/* One row of n >= 1 contiguous elements; out may be x. */
+typedef void row_function(int64_t n, void *out, const void *x);
+
+struct plan {
+    row_function *row;
+    bl__loop rows; /* over all axes but one */
+    int64_t size;  /* of that axis */
+    int64_t step[WALKED];
+    bool packed;
+    size_t bytes;
+};
+
+#define ROW_FUNCTIONS(name, type)                                          \
+    static void softmax_##name(int64_t n, void *out, const void *x)        \
+    {                                                                      \
+        type *y = out, most;                                               \
+        type sum = (type)bl__power_sum_##name(n, x, y, &most);             \
+        for (int64_t i = 0; i < n; i++)                                    \
+            y[i] /= sum;                                                   \
+    }                                                                      \
+                                                                           \
+    static void log_softmax_##name(int64_t n, void *out, const void *data) \
+    {                                                                      \
+        const type *x = data;                                              \
+        type *y = out, most;                                               \
+        type log_sum = (type)log(bl__power_sum_##name(n, x, NULL, &most)); \
+        BL__EACH_ALONE                                                     \
+        for (int64_t i = 0; i < n; i++)                                    \
+            y[i] = (x[i] - most) - log_sum;                                \
+    }
+
+ROW_FUNCTIONS(f32, float)
+ROW_FUNCTIONS(f64, double)
+
+/* Elements between packed rows: a little more than a row, so that they do not compete for one cache line. */
+static int64_t pitch(const struct plan *plan)
+{
+    return plan->size + PACKED;
+}
+
+static bl_status prepare(bl__call *call, bl__arena *arena, size_t *scratch_bytes, row_function *f32,
+                         row_function *f64)
+{
+    const bl__operand *x = &call->inputs[0], *y = &call->outputs[0];
+    const bl__axis_attributes *attributes = call->attributes;
+    if (x->dtype != BL_F32 && x->dtype != BL_F64)
+        return bl__kernel_fail(call, BL_ERR_DTYPE, "no kernel for %s", bl_dtype_name(x->dtype));
+    struct plan *plan = bl__arena_take(arena, sizeof(*plan));
+    if (!plan)
+        return BL_ERR_MEMORY;
+    plan->row = x->dtype == BL_F32 ? f32 : f64;
+    plan->bytes = bl_dtype_size(x->dtype);
+    bl__loop_init(&plan->rows, WALKED);
+    for (int d = 0; d < x->rank; d++) {
+        int64_t strides[WALKED] = {y->stride[d], x->stride[d]};
+        if (d != attributes->axis) {
+            bl__loop_push(&plan->rows, x->size[d], strides);
+            continue;
+        }
+        plan->size = x->size[d];
+        memcpy(plan->step, strides, sizeof(strides));
+    }
+    plan->packed = plan->size > 1 && (plan->step[TO] != 1 || plan->step[FROM] != 1);
+    *scratch_bytes = plan->packed ? (size_t)(PACKED * pitch(plan)) * plan->bytes : 0;
+    call->plan = plan;
+    return BL_OK;
+}
+
+/* n neighbouring rows, through scratch: element i of all of them, then element i + 1. */
+static void run_packed(const struct plan *plan, int64_t n, char *y, int64_t y_step, const char *x,
+                       int64_t x_step, void *scratch)
+{
+    for (int64_t i = 0; i < plan->size; i++)
+        bl__copy_elements(plan->bytes, n, bl__at(scratch, plan->bytes, i), pitch(plan),
+                          bl__at_const(x, plan->bytes, i * plan->step[FROM]), x_step);
+    for (int64_t r = 0; r < n; r++) {
+        void *row = bl__at(scratch, plan->bytes, r * pitch(plan));
+        plan->row(plan->size, row, row);
+    }
+    for (int64_t i = 0; i < plan->size; i++)
+        bl__copy_elements(plan->bytes, n, bl__at(y, plan->bytes, i * plan->step[TO]), y_step,
+                          bl__at(scratch, plan->bytes, i), pitch(plan));
+}
+
+static bl_status run(const bl__call *call)
+{
+    const struct plan *plan = call->plan;
+    bl__place place = {{0}, {0}};
+    int64_t rows = bl__loop_row(&plan->rows), together = plan->packed ? PACKED : 1;
+    int64_t y_step = bl__loop_step(&plan->rows, TO), x_step = bl__loop_step(&plan->rows, FROM);
+    if (call->outputs[0].count == 0)
+        return BL_OK;
+    do {
+        for (int64_t r = 0; r < rows; r += together) {
+            char *y = bl__at(call->outputs[0].data, plan->bytes, place.offset[TO] + r * y_step);
+            const char *x = bl__at_const(call->inputs[0].data, plan->bytes, place.offset[FROM] + r * x_step);
+            if (plan->packed)
+                run_packed(plan, rows - r < together ? rows - r : together, y, y_step, x, x_step,
+                           call->scratch);
+            else
+                plan->row(plan->size, y, x);
+        }
+    } while (bl__loop_next(&plan->rows, &place));
+    return BL_OK;
+}
+
+#define KERNEL(op)                                                                         \
+    static bl_status prepare_##op(bl__call *call, bl__arena *arena, size_t *scratch_bytes) \
+    {                                                                                      \
+        return prepare(call, arena, scratch_bytes, op##_f32, op##_f64);                    \
+    }                                                                                      \
+    const bl__kernel bl__kernel_##op = {BL__STRIDED | BL__IN_PLACE, prepare_##op, run};
+
+KERNEL(softmax)
+KERNEL(log_softmax)

@@ -1,0 +1,54 @@
+/* Private. Element-wise ops as tile functions: one op on one dtype over n contiguous elements. The driver of
+ * single ops (elementwise.c) calls them, and whatever computes several ops a tile at a time can. */
+#ifndef BOWLINE_CPU_TILE_H
+#define BOWLINE_CPU_TILE_H
+
+#include "bowline/tensor.h"
+#include "ops/keys.h"
+
+enum {
+    BL__TILE = 256,      /* elements of a tile that goes through a buffer: a few of them fit in L1 */
+    BL__TILE_INPUTS = 3, /* the most inputs of an element-wise op */
+    BL__ELEMENT = 8      /* the most bytes of an element */
+};
+
+/* out may be one of the inputs when their elements have the same size. */
+typedef void (*bl__tile)(int64_t n, void *out, const void *const *in, const void *attributes);
+
+/* The ops whose tile functions are told apart by one dtype: that of the last input. cast needs two. */
+#define BL__TILED_OPS(X)                                                                                  \
+    X(add)                                                                                                \
+    X(sub)                                                                                                \
+    X(mul)                                                                                                \
+    X(div)                                                                                                \
+    X(pow)                                                                                                \
+    X(maximum)                                                                                            \
+    X(add_scalar)                                                                                         \
+    X(sub_scalar)                                                                                         \
+    X(mul_scalar) X(div_scalar) X(pow_scalar) X(maximum_scalar) X(scalar_sub) X(scalar_div) X(neg) X(exp) \
+        X(log) X(sqrt) X(square) X(abs) X(sign) X(relu) X(tanh) X(sigmoid) X(equal) X(not_equal) X(less)  \
+            X(less_equal) X(greater) X(greater_equal) X(where)
+
+/* One row of tile functions an op, NULL where the op does not take the dtype. */
+#define BL__DECLARE_TILES(op) extern const bl__tile bl__tiles_##op[BL_DTYPE_COUNT];
+BL__TILED_OPS(BL__DECLARE_TILES)
+#undef BL__DECLARE_TILES
+extern const bl__tile bl__tiles_cast[BL_DTYPE_COUNT][BL_DTYPE_COUNT]; /* from, to */
+
+/* The tile function of an op; NULL when it has none for these dtypes. */
+bl__tile bl__tile_find(int key, bl_dtype last_input, bl_dtype output);
+
+/* The larger of two numbers, NaN when either is: where a is no NaN and a > b is false, b is larger or NaN. */
+#define BL__LARGER(a, b) ((((a) > (b)) | ((a) != (a))) ? (a) : (b))
+
+/* Before a loop over elements that touches element i of every operand in turn i only: operands may coincide,
+ * but no turn depends on another. */
+#if defined(__clang__)
+#define BL__EACH_ALONE _Pragma("clang loop vectorize(assume_safety)")
+#elif defined(__GNUC__)
+#define BL__EACH_ALONE _Pragma("GCC ivdep")
+#else
+#define BL__EACH_ALONE
+#endif
+
+#endif

@@ -7,6 +7,8 @@
 
 struct bl_parameter;
 
+#define BL__NO_INDEX INT64_MIN
+
 typedef struct bl__input_attributes {
     int64_t ordinal;  /* among the graph's inputs */
     const char *name; /* in the graph's arena */
@@ -69,7 +71,7 @@ typedef struct bl__embedding_attributes { /* embedding, embedding_backward */
 
 typedef struct bl__one_hot_attributes {
     int64_t classes;
-    int64_t ignore_index; /* an index of this value gives a row of zeros */
+    int64_t ignore_index; /* an index of this value gives a row of zeros; BL__NO_INDEX: none does */
     int64_t dtype;
 } bl__one_hot_attributes;
 

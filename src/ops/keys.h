@@ -13,7 +13,8 @@
     /* unary.c */ X(neg) X(exp) X(log) X(sqrt) X(square) X(abs) X(sign) X(relu) X(tanh) X(sigmoid) X(cast) \
     /* compare.c */ X(equal) X(not_equal) X(less) X(less_equal) X(greater) X(greater_equal) X(where) \
     /* reduce.c */ X(sum) X(mean) X(max) X(argmax) \
-    /* shape.c */ X(reshape) X(permute) X(expand) X(slice) X(slice_backward) X(concat) \
+    /* shape.c */ X(reshape) X(permute) X(expand) \
+    /* slice.c */ X(slice) X(slice_backward) X(concat) \
     /* matmul.c */ X(matmul) X(linear) \
     /* rows.c */ X(embedding) X(embedding_backward) X(one_hot) \
     /* softmax.c */ X(softmax) X(log_softmax) \

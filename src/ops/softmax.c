@@ -1,0 +1,113 @@
+/* softmax and log_softmax along an axis. */
+#include "bowline/ops.h"
+#include "graph/sampler.h"
+#include "ops/rules.h"
+
+static bl_status infer(bl_infer_call *call)
+{
+    bl_status status = bl__require(call, 0, BL__REALS);
+    return status == BL_OK ? bl__infer_broadcast(call) : status;
+}
+
+static int axis_of(const void *attributes)
+{
+    return (int)((const bl__axis_attributes *)attributes)->axis;
+}
+
+static bl_tensor *apply(const bl_op *op, bl_tensor *x, int axis)
+{
+    if (!bl__known(op->name, x) || !bl__find_axis(op->name, x, &axis))
+        return bl__refused(x);
+    bl__axis_attributes attributes = {.axis = axis};
+    return bl__apply_1(op, x, &attributes);
+}
+
+/* x - max x, so that no exponential overflows. It has the derivatives of x: what flows through max cancels.
+ */
+static bl_tensor *shifted(bl_tensor *x, int axis)
+{
+    if (bl_tensor_shape(x).size[axis] == 0)
+        return x;
+    return bl_sub(x, bl_max(x, BL_AXES(axis), true));
+}
+
+typedef bl_tensor *builder(bl_tensor *x, int axis);
+
+static bl_tensor *sample(bl_sampler *sampler, builder *build)
+{
+    bl_shape shape = bl_sample_shape(sampler, 1, 4);
+    bl_tensor *x = bl_sample_real(sampler, shape, -3, 3);
+    return build(x, (int)bl_sample_int(sampler, -shape.rank, shape.rank - 1));
+}
+
+/* ---- softmax: y = exp(x) / sum exp(x), dx = y (g - sum(g y)) ---- */
+
+bl_tensor *bl_softmax(bl_tensor *x, int axis)
+{
+    return apply(&bl__op_softmax, x, axis);
+}
+
+static void softmax_vjp(bl_vjp_call *call)
+{
+    bl_tensor *g = call->cotangents[0], *y = call->outputs[0];
+    bl_tensor *mean = bl_sum(bl_mul(g, y), BL_AXES(axis_of(call->attributes)), true);
+    call->gradients[0] = bl_mul(y, bl_sub(g, mean));
+}
+
+static void softmax_decompose(bl_graph *graph, bl_tensor *const *inputs, size_t input_count,
+                              const void *attributes, bl_tensor **outputs)
+{
+    int axis = axis_of(attributes);
+    bl_tensor *powers = bl_exp(shifted(inputs[0], axis));
+    (void)graph;
+    (void)input_count;
+    outputs[0] = bl_div(powers, bl_sum(powers, BL_AXES(axis), true));
+}
+
+static bl_tensor *softmax_sample(bl_sampler *sampler)
+{
+    return sample(sampler, bl_softmax);
+}
+
+const bl_op bl__op_softmax = {BL__OP(softmax, 1),
+                              .attributes_size = sizeof(bl__axis_attributes),
+                              .infer = infer,
+                              .vjp = softmax_vjp,
+                              .decompose = softmax_decompose,
+                              .sample = softmax_sample};
+
+/* ---- log_softmax: y = x - log sum exp(x), dx = g - exp(y) sum(g) ---- */
+
+bl_tensor *bl_log_softmax(bl_tensor *x, int axis)
+{
+    return apply(&bl__op_log_softmax, x, axis);
+}
+
+static void log_softmax_vjp(bl_vjp_call *call)
+{
+    bl_tensor *g = call->cotangents[0];
+    bl_tensor *total = bl_sum(g, BL_AXES(axis_of(call->attributes)), true);
+    call->gradients[0] = bl_sub(g, bl_mul(bl_exp(call->outputs[0]), total));
+}
+
+static void log_softmax_decompose(bl_graph *graph, bl_tensor *const *inputs, size_t input_count,
+                                  const void *attributes, bl_tensor **outputs)
+{
+    int axis = axis_of(attributes);
+    bl_tensor *x = shifted(inputs[0], axis);
+    (void)graph;
+    (void)input_count;
+    outputs[0] = bl_sub(x, bl_log(bl_sum(bl_exp(x), BL_AXES(axis), true)));
+}
+
+static bl_tensor *log_softmax_sample(bl_sampler *sampler)
+{
+    return sample(sampler, bl_log_softmax);
+}
+
+const bl_op bl__op_log_softmax = {BL__OP(log_softmax, 1),
+                                  .attributes_size = sizeof(bl__axis_attributes),
+                                  .infer = infer,
+                                  .vjp = log_softmax_vjp,
+                                  .decompose = log_softmax_decompose,
+                                  .sample = log_softmax_sample};

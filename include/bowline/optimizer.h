@@ -8,7 +8,8 @@ BL_BEGIN_DECLS
 
 /* Settings and state of one optimizer. Its learning rate (f64 scalar) and step count (i64 scalar) are
  * buffers, so changing them never recompiles; its moments are buffers, one set a parameter, keyed by the
- * parameter's id. */
+ * parameter's id, and so is the count of the parameter's own updates where the formula asks for it: a
+ * parameter that was frozen or not reached for a while goes on where it stopped, as in PyTorch. */
 typedef struct bl_optimizer bl_optimizer;
 
 typedef struct bl_sgd_options {
@@ -40,7 +41,8 @@ BL_API bl_adam_options bl_adam_defaults(void);
 BL_API bl_optimizer *bl_sgd(bl_context *context, const bl_sgd_options *options);
 
 /* g += weight_decay p; m = beta1 m + (1 - beta1) g; v = beta2 v + (1 - beta2) g^2;
- * p -= lr / (1 - beta1^t) m / (sqrt(v) / sqrt(1 - beta2^t) + eps). As torch.optim.Adam.
+ * p -= lr / (1 - beta1^t) m / (sqrt(v) / sqrt(1 - beta2^t) + eps), t the count of p's updates. As
+ * torch.optim.Adam.
  * Returns, Errors, Ownership, Threads: as bl_sgd.
  * Source: Kingma and Ba 2015, "Adam"; PyTorch 1.13 torch.optim.Adam. */
 BL_API bl_optimizer *bl_adam(bl_context *context, const bl_adam_options *options);
@@ -70,8 +72,8 @@ BL_API bl_tensor *bl_optimizer_update(bl_optimizer *optimizer, bl_parameter *con
 BL_API bl_tensor *bl_minimize(bl_optimizer *optimizer, bl_tensor *loss);
 
 /* The gradient that the optimizer's last update on this graph used for a parameter: an ordinary tensor, which
- * can be an output. Returns: the gradient, or the graph's invalid tensor. Errors: BL_ERR_NOT_FOUND.
- * Ownership: the graph's. Threads: the context's. */
+ * can be an output. Returns: the gradient, or the graph's invalid tensor. Errors: BL_ERR_NOT_FOUND,
+ * BL_ERR_ARGUMENT. Ownership: the graph's. Threads: the context's. */
 BL_API bl_tensor *bl_optimizer_gradient(bl_optimizer *optimizer, bl_graph *graph,
                                         const bl_parameter *parameter);
 

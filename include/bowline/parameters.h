@@ -92,12 +92,14 @@ BL_API bl_status bl_params_register(bl_params *params, const char *name, bl_para
  * parameter goes when nothing else holds it. Programs compiled before that use it become stale.
  * Returns: BL_OK or an error, and then nothing has changed.
  * Errors: BL_ERR_NOT_FOUND, BL_ERR_SHAPE and BL_ERR_DTYPE (naming both), BL_ERR_STATE (the alias already has
- * optimizer state), BL_ERR_MEMORY. Ownership: unchanged. Threads: the context's. */
+ * optimizer state), BL_ERR_ARGUMENT (NULL, or one of the two is a buffer and the other is not),
+ * BL_ERR_MEMORY. Ownership: unchanged. Threads: the context's. */
 BL_API bl_status bl_params_tie(bl_params *params, const char *alias, const char *canonical);
 
 /* Gives the name `alias` a parameter of its own again, a copy of the shared one. Programs compiled before
- * that use the shared one become stale. A name that shares with no other is left as it is. Returns: BL_OK or
- * an error, and then nothing has changed. Errors: BL_ERR_NOT_FOUND, BL_ERR_MEMORY. Ownership: unchanged.
+ * that use the shared one become stale. A name that shares with no other is left as it is; if it was the
+ * shared one's canonical name, the next name becomes that. Returns: BL_OK or an error, and then nothing has
+ * changed. Errors: BL_ERR_NOT_FOUND, BL_ERR_ARGUMENT, BL_ERR_BUSY, BL_ERR_MEMORY. Ownership: unchanged.
  * Threads: the context's. */
 BL_API bl_status bl_params_untie(bl_params *params, const char *alias);
 

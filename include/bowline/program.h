@@ -57,7 +57,8 @@ BL_API bl_status bl_bind_input(bl_program *program, const bl_tensor *input, cons
 
 /* Copies an output's values of the last run out, row by row, in the program's precision.
  * Returns: BL_OK or an error. Errors: BL_ERR_ARGUMENT (not an output, or `bytes` is not its size),
- * BL_ERR_STATE (no run succeeded yet). Ownership: data stays the caller's. Threads: the context's. */
+ * BL_ERR_STATE (the last run failed on its way, or there was none). Ownership: data stays the caller's.
+ * Threads: the context's. */
 BL_API bl_status bl_read(bl_program *program, const bl_tensor *output, void *data, size_t bytes);
 
 /* The values of an output, row by row, until the next run.

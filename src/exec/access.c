@@ -15,6 +15,14 @@ static bool usable(bl_program *program, bl_status *status)
     return *status == BL_OK;
 }
 
+/* Whether the program knows a tensor's value under the same dtype and shape. */
+static bool same_type(const bl_program *p, bl_dtype dtype, bl_shape shape, const bl_tensor *tensor)
+{
+    bool widened = tensor->dtype == BL_F32 && p->precision == BL_PRECISION_F64;
+    return dtype == (widened ? BL_F64 : (bl_dtype)tensor->dtype) &&
+           bl_shape_equal(shape, bl_tensor_shape(tensor));
+}
+
 /* ---- inputs ---- */
 
 static bl__input *find_input(bl_program *p, const char *op, const bl_tensor *tensor)
@@ -25,9 +33,9 @@ static bl__input *find_input(bl_program *p, const char *op, const bl_tensor *ten
     }
     const bl__input_attributes *attributes = tensor->node->attributes;
     for (size_t i = 0; i < p->input_count; i++) {
-        if (p->inputs[i].ordinal == attributes->ordinal &&
-            bl_shape_equal(p->inputs[i].shape, bl_tensor_shape(tensor)))
-            return &p->inputs[i];
+        bl__input *input = &p->inputs[i];
+        if (input->ordinal == attributes->ordinal && same_type(p, input->dtype, input->shape, tensor))
+            return input;
     }
     bl__program_fail(p, BL_ERR_ARGUMENT, op, "\"%s\" is no input of the program", attributes->name);
     return NULL;
@@ -95,10 +103,10 @@ static const bl__output *find_output(bl_program *p, const char *op, const bl_ten
     for (size_t i = 0; i < p->output_count && bl_tensor_valid(tensor); i++) {
         const bl__output *output = &p->outputs[i];
         if (output->node == tensor->node->id && output->index == tensor->output &&
-            bl_shape_equal(output->shape, bl_tensor_shape(tensor))) {
+            same_type(p, output->dtype, output->shape, tensor)) {
             if (p->ran)
                 return output;
-            bl__program_fail(p, BL_ERR_STATE, op, "no run has succeeded yet");
+            bl__program_fail(p, BL_ERR_STATE, op, "the last run failed, or there was none");
             return NULL;
         }
     }

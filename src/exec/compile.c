@@ -2,6 +2,7 @@
 #include "exec/lower.h"
 #include "graph/text.h"
 
+#include <stdio.h>
 #include <string.h>
 
 bl_compile_options bl_compile_defaults(void)
@@ -36,6 +37,22 @@ static bool mark_needed(bl__lowering *l, bl_tensor *const *outputs, size_t count
     return l->values != NULL;
 }
 
+/* Makes room for what lowering will append, copies that it inserts apart, so that nothing is moved. */
+static bool reserve(bl__lowering *l, size_t output_count)
+{
+    const unsigned other = BL_OP_LEAF | BL_OP_EFFECT;
+    bl_program *p = l->program;
+    size_t instructions = output_count;
+    for (int64_t id = 0; id < l->node_count; id++) {
+        const bl_op *op = l->graph->nodes[id]->op;
+        instructions += l->needed[id] && !(op->flags & other) && !op->view;
+    }
+    return bl__reserve(l->allocator, &p->instructions, &p->instruction_capacity, instructions,
+                       sizeof(*p->instructions)) &&
+           bl__reserve(l->allocator, &p->storages, &p->storage_capacity, l->value_count + output_count,
+                       sizeof(*p->storages));
+}
+
 static bool check_outputs(bl_context *context, bl_error *error, bl_tensor *const *outputs, size_t count)
 {
     bl_graph *graph = NULL;
@@ -52,9 +69,9 @@ static bool check_outputs(bl_context *context, bl_error *error, bl_tensor *const
         } else if (!bl_tensor_valid(outputs[i]))
             bl__report(context, error, BL_ERR_ARGUMENT, "compile", NULL, "output %zu is %s", i,
                        outputs[i] ? "the result of an earlier error" : "NULL");
-        else if (own != graph)
-            bl__report(context, error, BL_ERR_ARGUMENT, "compile", NULL,
-                       "output %zu belongs to another graph", i);
+        else if (own != graph || own->context != context)
+            bl__report(context, error, BL_ERR_ARGUMENT, "compile", NULL, "output %zu belongs to another %s",
+                       i, own != graph ? "graph" : "context");
         else
             continue;
         return false;
@@ -86,9 +103,13 @@ static void free_states_and_inputs(bl_program *program, const bl_allocator *allo
 
 void bl_program_free(bl_program *program)
 {
-    if (!program || !program->head.valid || program->running)
+    if (!program || (program->head.valid && program->running))
         return;
     bl_context *context = program->head.context;
+    if (!program->head.valid) {
+        bl__context_release(context); /* see give_invalid */
+        return;
+    }
     const bl_allocator *a = &context->allocator;
     free_states_and_inputs(program, a);
     bl__release_data(a, program->workspace, program->planned_bytes + program->scratch_bytes);
@@ -112,16 +133,29 @@ static void free_lowering(bl__lowering *l)
     bl__release(l->allocator, l->state_table, l->state_table_size, sizeof(*l->state_table));
 }
 
+/* Says in the program's error which node could not be lowered. */
+static void name_node(bl__lowering *l, const bl__node *node)
+{
+    bl_error *error = &l->program->head.error;
+    if (node->scope)
+        snprintf(error->scope, sizeof(error->scope), "%s", node->scope->path);
+    if (node->file)
+        bl__report_place(l->program->head.context, error, node->file, node->line);
+}
+
 /* Fills the program; on failure l->program->head.error says why. */
 static void build(bl__lowering *l, bl_tensor *const *outputs, size_t count)
 {
-    if (!mark_needed(l, outputs, count)) {
+    if (!mark_needed(l, outputs, count) || !reserve(l, count)) {
         bl__lower_out_of_memory(l);
         return;
     }
     for (int64_t id = 0; id < l->node_count && bl__lowering_ok(l); id++) {
-        if (l->needed[id])
-            bl__lower_node(l, l->graph->nodes[id]);
+        if (!l->needed[id])
+            continue;
+        bl__lower_node(l, l->graph->nodes[id]);
+        if (!bl__lowering_ok(l))
+            name_node(l, l->graph->nodes[id]);
     }
     for (size_t i = 0; i < count && bl__lowering_ok(l); i++)
         bl__lower_output(l, outputs[i]);
@@ -129,12 +163,21 @@ static void build(bl__lowering *l, bl_tensor *const *outputs, size_t count)
         bl__plan(l->program);
 }
 
+/* The context's invalid program, with an error reported before. Each time it is given it holds the context,
+ * like any other program. */
+static bl_program *give_invalid(bl_context *context, const bl_error *error)
+{
+    bl__program_head *failed = &bl__context_retain(context)->failed_program;
+    failed->error = *error;
+    bl__report_again(context, &failed->error);
+    return (bl_program *)failed;
+}
+
 static bl_program *compile(bl_context *context, bl_tensor *const *outputs, size_t count,
                            bl_precision precision, bool frozen)
 {
     if (!context)
         return NULL;
-    bl__program_head *failed = &context->failed_program;
     bl_error error = {.code = BL_OK};
     bl_program *program = NULL;
     if (check_outputs(context, &error, outputs, count)) {
@@ -154,9 +197,7 @@ static bl_program *compile(bl_context *context, bl_tensor *const *outputs, size_
         error = program->head.error;
         bl_program_free(program);
     }
-    failed->error = error;
-    bl__report_again(context, &failed->error);
-    return (bl_program *)failed;
+    return give_invalid(context, &error);
 }
 
 bl_program *bl_compile_list(bl_context *context, bl_tensor *const *outputs, size_t count,
@@ -165,11 +206,9 @@ bl_program *bl_compile_list(bl_context *context, bl_tensor *const *outputs, size
     bl_precision precision = options ? options->precision : bl_compile_defaults().precision;
     if (precision == BL_PRECISION_RECORDED || precision == BL_PRECISION_F64 || !context)
         return compile(context, outputs, count, precision, false);
-    bl__program_head *failed = &context->failed_program;
-    failed->error = (bl_error){.code = BL_OK};
-    bl__report(context, &failed->error, BL_ERR_ARGUMENT, "compile", NULL, "precision %d is unknown",
-               (int)precision);
-    return (bl_program *)failed;
+    bl_error error = {.code = BL_OK};
+    bl__report(context, &error, BL_ERR_ARGUMENT, "compile", NULL, "precision %d is unknown", (int)precision);
+    return give_invalid(context, &error);
 }
 
 bl_program *bl__compile_frozen(bl_context *context, bl_tensor *const *outputs, size_t count)

@@ -91,7 +91,7 @@ static bl_status take_leaves(checker *c, bl_tensor *const *leaves, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         if (!bl__usable(c->graph, "gradcheck", leaves[i]))
-            return give_up(c, &c->graph->context->error);
+            return give_up(c, &c->graph->error);
         int key = leaves[i]->node->op->key;
         if (key != BL__KEY_input && key != BL__KEY_constant && key != BL__KEY_parameter)
             return refuse(c, BL_ERR_ARGUMENT, "a leaf is not an input, constant or parameter");
@@ -141,7 +141,9 @@ static bl_status set_inputs(checker *c, const bl_gradcheck_input *inputs, size_t
     bl_program *programs[] = {c->forward, c->backward};
     for (size_t i = 0; i < count; i++) {
         if (!bl__usable(c->graph, "gradcheck", inputs[i].input))
-            return give_up(c, &c->graph->context->error);
+            return give_up(c, &c->graph->error);
+        if (inputs[i].input->node->op->key != BL__KEY_input)
+            return refuse(c, BL_ERR_ARGUMENT, "a value is given for a tensor that is not an input");
         for (size_t k = 0; k < 2; k++) {
             if (!bl__frozen_has(programs[k], inputs[i].input))
                 continue;
@@ -310,7 +312,7 @@ static bl_status check(checker *c, bl_tensor *const *leaves, size_t leaf_count,
 {
     const bl_gradcheck_options *o = c->options;
     if (!bl__usable(c->graph, "gradcheck", c->output))
-        return give_up(c, c->graph->error.code ? &c->graph->error : &c->graph->context->error);
+        return give_up(c, &c->graph->error);
     if (c->output->node->op->flags & BL_OP_EFFECT)
         return refuse(c, BL_ERR_STATE, "the output is an effect");
     if (!(o->eps > 0) || !(o->atol >= 0) || !(o->rtol >= 0) || o->projections < 1)
@@ -369,9 +371,12 @@ size_t bl_gradcheck_format(const bl_gradcheck_result *result, char *text, size_t
     else
         bl__text_add(&out, "%lld of %lld derivatives differ", (long long)result->failed,
                      (long long)result->checked);
-    if (result->checked > 0)
-        bl__text_add(&out, "; worst: d output[%lld] / d %s[%lld]: analytic %.9g, numeric %.9g",
-                     (long long)result->output, result->leaf, (long long)result->element, result->analytic,
-                     result->numeric);
+    if (result->checked > 0) {
+        bl__text_add(&out, "; worst: d output[%lld] / d %s[%lld]: analytic ", (long long)result->output,
+                     result->leaf, (long long)result->element);
+        bl__text_number(&out, result->analytic, BL_F64, 9);
+        bl__text_add(&out, ", numeric ");
+        bl__text_number(&out, result->numeric, BL_F64, 9);
+    }
     return out.length;
 }

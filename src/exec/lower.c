@@ -62,7 +62,7 @@ bool bl__is_contiguous(int rank, const int64_t *size, const int64_t *stride)
     return true;
 }
 
-size_t bl__new_storage(bl__lowering *l, bl__place place, size_t bytes)
+size_t bl__new_storage(bl__lowering *l, bl__location place, size_t bytes)
 {
     bl_program *p = l->program;
     if (p->storage_count == p->storage_capacity &&
@@ -70,8 +70,12 @@ size_t bl__new_storage(bl__lowering *l, bl__place place, size_t bytes)
         bl__lower_out_of_memory(l);
         return SIZE_MAX;
     }
+    if (p->storage_count >= UINT32_MAX) {
+        bl__program_fail(p, BL_ERR_OVERFLOW, "compile", "the program has too many values");
+        return SIZE_MAX;
+    }
     size_t index = p->storage_count++;
-    p->storages[index] = (bl__storage){.place = place, .root = index, .bytes = bytes, .last = -1};
+    p->storages[index] = (bl__storage){.place = place, .root = (uint32_t)index, .bytes = bytes, .last = -1};
     return index;
 }
 
@@ -125,8 +129,6 @@ static void note_lifetimes(bl_program *p, const bl__instruction *instruction, in
     size_t inputs = instruction->call.input_count, outputs = instruction->call.output_count;
     for (size_t i = 0; i < inputs + outputs; i++) {
         bl__storage *storage = &p->storages[instruction->sources[i].storage];
-        if (i >= inputs)
-            storage->first = index;
         if (storage->last < index)
             storage->last = index;
     }

@@ -57,7 +57,7 @@ bl__value *bl__value_of(bl__lowering *l, const bl_tensor *tensor);
  * memory. */
 const bl__dims *bl__dims_of(bl__lowering *l, int rank, const int64_t *size);
 /* A new storage; SIZE_MAX without memory, reported. */
-size_t bl__new_storage(bl__lowering *l, bl__place place, size_t bytes);
+size_t bl__new_storage(bl__lowering *l, bl__location place, size_t bytes);
 /* Describes the contiguous value of a tensor in a storage. False without memory, reported. */
 bool bl__contiguous_value(bl__lowering *l, const bl_tensor *tensor, size_t storage, bl__value *value);
 /* The same elements, contiguous, in a workspace storage of their own. False without memory, reported. */

@@ -60,7 +60,7 @@ static void set_value(void *data, bl_dtype dtype, double value)
     case BL_I64:
         *(int64_t *)data = (int64_t)value;
         break;
-    default:
+    default: /* bool: bl_full takes no storage dtype */
         *(uint8_t *)data = value != 0;
         break;
     }

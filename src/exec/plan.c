@@ -120,7 +120,7 @@ static void place_outputs(workspace_planner *planner, const bl__instruction *ins
         if (storage->last < index)
             storage->last = index; /* an output that nobody reads */
         if (reused != SIZE_MAX) {
-            storage->root = reused;
+            storage->root = (uint32_t)reused;
             p->storages[reused].last = storage->last;
             continue;
         }

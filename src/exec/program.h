@@ -8,24 +8,25 @@
 #include "graph/parameter.h"
 
 /* Where the bytes of a storage are. */
-typedef enum bl__place {
+typedef enum bl__location {
     BL__WORKSPACE, /* at an offset of the program's one block, shared over time */
     BL__CONSTANT,  /* in the program's arena */
     BL__STATE,     /* in a parameter, or in the program's private copy of it */
     BL__INPUT      /* in the caller's memory, or in the program's copy of it */
-} bl__place;
+} bl__location;
 
 /* A run of bytes that values live in. Several values share one when they are views of each other, or when one
  * is computed in place of another: then `root` is the storage whose bytes they are. */
 typedef struct bl__storage {
-    bl__place place;
-    size_t root;  /* an index; its own when it stands alone */
-    size_t owner; /* index among the states or inputs */
     size_t bytes;
-    size_t offset; /* in the workspace, once planned */
-    void *data;    /* of a constant */
-    int64_t first; /* the instruction that writes it */
-    int64_t last;  /* the last one that reads it; the number of instructions when it must outlive the run */
+    int64_t last; /* the last instruction that uses it; INT64_MAX when it must outlive the run */
+    union {
+        size_t offset; /* in the workspace, once planned */
+        size_t owner;  /* index among the states or inputs */
+        void *data;    /* of a constant */
+    };
+    uint32_t root; /* an index; its own when it stands alone */
+    bl__location place;
 } bl__storage;
 
 /* Where an operand's data stands: resolved to a pointer before the first run. */

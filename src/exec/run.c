@@ -180,6 +180,6 @@ bl_status bl_run(bl_program *program)
     for (size_t i = 0; i < program->effect_count && status == BL_OK; i++)
         commit(program, &program->effects[i]);
     leave_states(program, program->state_count);
-    program->ran = program->ran || status == BL_OK;
+    program->ran = status == BL_OK; /* a run that failed on the way has spoilt the outputs of the last one */
     return status;
 }

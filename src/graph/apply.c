@@ -33,6 +33,10 @@ static bool check_inputs(bl_graph *graph, const bl_op *op, bl_tensor *const *inp
     for (size_t i = 0; i < count; i++) {
         if (!bl__usable(graph, op->name, inputs[i]))
             return false;
+        if ((inputs[i]->node->op->flags & BL_OP_EFFECT) && !(op->flags & BL_OP_EFFECT)) {
+            bl__fail(graph, BL_ERR_ARGUMENT, op->name, "input %zu is an effect, which has no value", i);
+            return false;
+        }
     }
     return true;
 }

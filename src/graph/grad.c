@@ -8,13 +8,13 @@
 
 /* One call of bl_grad. Nodes below `low` and above `high` cannot lie between wrt and outputs. For node id,
  * depends[id - low] says that wrt flows into it, and slots[id - low] points at the cotangents of its outputs,
- * added up so far: NULL until the first arrives. */
+ * added up so far: NULL until the first arrives. Both, and all else that the walk needs for its while, stand
+ * in the graph's scratch arena, so that differentiating a second time allocates nothing. */
 typedef struct backward {
     bl_graph *graph;
     int64_t low, high;
     bool *depends;
     bl_tensor ***slots;
-    bl__arena arena;
     bl_status status;
 } backward;
 
@@ -36,7 +36,7 @@ static bl_tensor **slots_of(backward *b, const bl__node *node)
     bl_tensor ***slots = &b->slots[node->id - b->low];
     if (!*slots) {
         size_t bytes = (size_t)node->op->output_count * sizeof(bl_tensor *);
-        *slots = bl__arena_take(&b->arena, bytes);
+        *slots = bl__arena_take(&b->graph->scratch, bytes);
         if (!*slots)
             return out_of_memory(b);
         memset(*slots, 0, bytes);
@@ -84,25 +84,68 @@ static void locate(bl_graph *graph, int64_t first, const bl__node *origin)
     graph->located = graph->node_count;
 }
 
-/* The vjp of an op that has only a decomposition: that of the decomposition, recorded for the purpose. */
-static void decomposed_vjp(bl_vjp_call *call)
+/* ---- ops that have only a decomposition ---- */
+
+static bl_status infer_same(bl_infer_call *call)
+{
+    call->dtype[0] = bl_tensor_dtype(call->inputs[0]);
+    call->shape[0] = bl_tensor_shape(call->inputs[0]);
+    return BL_OK;
+}
+
+static void pass_back(bl_vjp_call *call)
+{
+    call->gradients[0] = call->cotangents[0];
+}
+
+static bool same_layout(const bl_layout *input, const void *attributes, bl_shape shape, bl_layout *output)
+{
+    (void)attributes;
+    (void)shape;
+    *output = *input;
+    return true;
+}
+
+/* The same values as a tensor of its own. Where inputs of a decomposition are equal, or made from each other,
+ * it tells the paths that begin at one from those that only pass through it. */
+static const bl_op stand_in = {.size = sizeof(bl_op),
+                               .name = "stand_in",
+                               .min_inputs = 1,
+                               .max_inputs = 1,
+                               .output_count = 1,
+                               .infer = infer_same,
+                               .vjp = pass_back,
+                               .view = same_layout};
+
+/* The vjp of such an op: that of its decomposition, recorded for the purpose over stand-ins of the inputs. */
+static void decomposed_vjp(backward *b, const bl_vjp_call *call)
 {
     bl_tensor *outputs[BL_MAX_OUTPUTS] = {NULL};
-    bl_tensor *used[BL_MAX_OUTPUTS], *cotangents[BL_MAX_OUTPUTS], *gradient;
-    size_t count = 0;
-    call->op->decompose(call->graph, call->inputs, call->input_count, call->attributes, outputs);
+    bl_tensor *used[BL_MAX_OUTPUTS], *cotangents[BL_MAX_OUTPUTS];
+    size_t n = call->input_count, used_count = 0, wrt_count = 0;
+    bl_tensor **inputs = bl__arena_take(&b->graph->scratch, 3 * n * sizeof(*inputs));
+    if (!inputs) {
+        out_of_memory(b);
+        return;
+    }
+    bl_tensor **wrt = inputs + n, **gradients = inputs + 2 * n;
+    for (size_t i = 0; i < n; i++) {
+        inputs[i] = call->inputs[i];
+        if (call->needed[i])
+            inputs[i] = wrt[wrt_count++] = bl_apply(b->graph, &stand_in, &call->inputs[i], 1, NULL);
+    }
+    call->op->decompose(b->graph, inputs, n, call->attributes, outputs);
     for (int i = 0; i < call->op->output_count; i++) {
         if (!call->cotangents[i])
             continue;
-        used[count] = outputs[i];
-        cotangents[count++] = call->cotangents[i];
+        used[used_count] = outputs[i];
+        cotangents[used_count++] = call->cotangents[i];
     }
-    for (size_t i = 0; i < call->input_count; i++) {
-        if (!call->needed[i])
-            continue;
-        if (bl_grad(used, count, cotangents, &call->inputs[i], 1, &gradient) != BL_OK)
-            return;
-        call->gradients[i] = gradient->unreached ? NULL : gradient;
+    if (bl_grad(used, used_count, cotangents, wrt, wrt_count, gradients) != BL_OK)
+        return;
+    for (size_t i = n; i-- > 0;) {
+        if (call->needed[i] && !gradients[--wrt_count]->unreached)
+            call->gradients[i] = gradients[wrt_count];
     }
 }
 
@@ -114,10 +157,22 @@ static bool stops(backward *b, const bl__node *node)
     if (node->op->vjp || node->op->decompose)
         return false;
     bl__fail(b->graph, BL_ERR_GRADIENT, "grad", "%s has no derivative", node->op->name);
-    b->graph->error.file = node->file;
-    b->graph->error.line = node->line;
+    if (node->file)
+        bl__report_place(b->graph->context, &b->graph->error, node->file, node->line);
     b->status = BL_ERR_GRADIENT;
     return true;
+}
+
+/* What a vjp gave must be a tensor of the graph and of the input's dtype; shapes are made to fit. */
+static bool check_gradient(bl_graph *graph, const bl__node *node, const bl_tensor *gradient,
+                           const bl_tensor *input)
+{
+    if (!bl__usable(graph, node->op->name, gradient))
+        return false;
+    if (gradient->dtype != input->dtype)
+        bl__fail(graph, BL_ERR_DTYPE, node->op->name, "the vjp gave %s for an input of %s",
+                 bl_dtype_name((bl_dtype)gradient->dtype), bl_dtype_name((bl_dtype)input->dtype));
+    return gradient->dtype == input->dtype;
 }
 
 /* The cotangents of a node's inputs from those of its outputs. */
@@ -127,8 +182,8 @@ static void visit(backward *b, bl__node *node, bl_tensor **cotangents)
     bool few_needed[4], any = false;
     size_t count = node->input_count;
     bl_tensor **gradients =
-        count <= 4 ? few_gradients : bl__arena_take(&b->arena, count * sizeof(*gradients));
-    bool *needed = count <= 4 ? few_needed : bl__arena_take(&b->arena, count);
+        count <= 4 ? few_gradients : bl__arena_take(&b->graph->scratch, count * sizeof(*gradients));
+    bool *needed = count <= 4 ? few_needed : bl__arena_take(&b->graph->scratch, count);
     if (!gradients || !needed) {
         out_of_memory(b);
         return;
@@ -153,12 +208,12 @@ static void visit(backward *b, bl__node *node, bl_tensor **cotangents)
     if (node->op->vjp)
         node->op->vjp(&call);
     else
-        decomposed_vjp(&call);
-    if (graph->error.code != BL_OK)
-        b->status = graph->error.code;
+        decomposed_vjp(b, &call);
     for (size_t i = 0; i < count && b->status == BL_OK; i++) {
-        if (needed[i] && gradients[i])
+        if (needed[i] && gradients[i] && check_gradient(graph, node, gradients[i], node->inputs[i]))
             flow(b, node->inputs[i], gradients[i]);
+        if (graph->error.code != BL_OK)
+            b->status = graph->error.code;
     }
     locate(graph, first, node);
 }
@@ -215,7 +270,6 @@ static bool check_cotangents(bl_graph *graph, bl_tensor *const *outputs, size_t 
 static bool mark_dependents(backward *b, bl_tensor *const *outputs, size_t output_count,
                             bl_tensor *const *wrt, size_t wrt_count)
 {
-    const bl_allocator *allocator = &b->graph->context->allocator;
     b->low = INT64_MAX;
     b->high = -1;
     for (size_t i = 0; i < wrt_count; i++)
@@ -225,12 +279,15 @@ static bool mark_dependents(backward *b, bl_tensor *const *outputs, size_t outpu
     if (b->high < b->low)
         return true; /* nothing is reached */
     size_t range = (size_t)(b->high - b->low) + 1;
-    b->depends = bl__allocate(allocator, range, sizeof(*b->depends));
-    b->slots = bl__allocate(allocator, range, sizeof(*b->slots));
+    b->depends = bl__arena_take(&b->graph->scratch, range * sizeof(*b->depends));
+    b->slots = bl__arena_take(&b->graph->scratch, range * sizeof(*b->slots));
     if (!b->depends || !b->slots) {
         out_of_memory(b);
         return false;
     }
+    memset(b->depends, 0, range * sizeof(*b->depends));
+    for (size_t i = 0; i < range; i++)
+        b->slots[i] = NULL;
     for (size_t i = 0; i < wrt_count; i++) {
         if (wrt[i]->node->id <= b->high)
             b->depends[wrt[i]->node->id - b->low] = true;
@@ -273,26 +330,38 @@ static bl_tensor *collect(backward *b, bl_tensor *tensor)
     return zeros;
 }
 
+/* The graph of the first tensor that knows one. */
+static bl_graph *graph_of_any(bl_tensor *const *outputs, size_t output_count, bl_tensor *const *wrt,
+                              size_t wrt_count)
+{
+    bl_graph *graph = NULL;
+    for (size_t i = 0; outputs && i < output_count && !graph; i++)
+        graph = bl__graph_of(outputs[i]);
+    for (size_t i = 0; wrt && i < wrt_count && !graph; i++)
+        graph = bl__graph_of(wrt[i]);
+    return graph;
+}
+
 bl_status bl_grad(bl_tensor *const *outputs, size_t output_count, bl_tensor *const *cotangents,
                   bl_tensor *const *wrt, size_t wrt_count, bl_tensor **gradients)
 {
-    bl_graph *graph = outputs && output_count > 0 ? bl__graph_of(outputs[0]) : NULL;
+    bl_graph *graph = graph_of_any(outputs, output_count, wrt, wrt_count);
     for (size_t i = 0; gradients && i < wrt_count; i++)
         gradients[i] = graph ? &graph->invalid : NULL;
-    if (!graph || (wrt_count > 0 && (!wrt || !gradients))) {
-        if (graph)
-            bl__fail(graph, BL_ERR_ARGUMENT, "grad", "wrt or gradients is NULL");
+    if (!graph)
         return BL_ERR_ARGUMENT;
+    if (!outputs || output_count == 0 || (wrt_count > 0 && (!wrt || !gradients))) {
+        bl__fail(graph, BL_ERR_ARGUMENT, "grad", "outputs, wrt or gradients is NULL or empty");
+        return graph->error.code;
     }
     if (!check(graph, outputs, output_count, "output") || !check(graph, wrt, wrt_count, "wrt") ||
         !check_cotangents(graph, outputs, output_count, cotangents))
         return graph->error.code;
-    if (wrt_count == 0)
-        return BL_OK;
+    if (wrt_count == 0 || graph->error.code != BL_OK)
+        return graph->error.code;
 
-    const bl_allocator *allocator = &graph->context->allocator;
     backward b = {.graph = graph};
-    bl__arena_init(&b.arena, allocator);
+    bl__arena_mark before = bl__arena_position(&graph->scratch);
     if (mark_dependents(&b, outputs, output_count, wrt, wrt_count)) {
         seed(&b, outputs, output_count, cotangents);
         walk(&b);
@@ -301,10 +370,7 @@ bl_status bl_grad(bl_tensor *const *outputs, size_t output_count, bl_tensor *con
         gradients[i] = collect(&b, wrt[i]);
     for (size_t i = 0; i < wrt_count && b.status != BL_OK; i++)
         gradients[i] = &graph->invalid;
-    size_t range = b.high < b.low ? 0 : (size_t)(b.high - b.low) + 1;
-    bl__release(allocator, b.depends, range, sizeof(*b.depends));
-    bl__release(allocator, b.slots, range, sizeof(*b.slots));
-    bl__arena_free(&b.arena);
+    bl__arena_rewind(&graph->scratch, before);
     return b.status;
 }
 

@@ -16,6 +16,7 @@ bl_graph *bl_graph_new(bl_context *context)
     }
     graph->context = bl__context_retain(context);
     bl__arena_init(&graph->arena, &context->allocator);
+    bl__arena_init(&graph->scratch, &context->allocator);
     return graph;
 }
 
@@ -27,6 +28,7 @@ void bl_graph_free(bl_graph *graph)
     bl__uses_clear(graph);
     bl__release(&context->allocator, graph->uses, graph->use_capacity, sizeof(*graph->uses));
     bl__release(&context->allocator, graph->nodes, graph->node_capacity, sizeof(*graph->nodes));
+    bl__arena_free(&graph->scratch);
     bl__arena_free(&graph->arena);
     bl__release(&context->allocator, graph, 1, sizeof(*graph));
     bl__context_release(context);

@@ -42,16 +42,19 @@ struct bl__scope {
     const char *prefix; /* "encoder.block.0." */
 };
 
-/* A parameter's node on this graph; the graph holds a reference to the parameter. */
+/* A parameter's node on this graph; the graph holds a reference to the parameter. `gradients` are those that
+ * optimizers used for it, in the arena, the newest first. */
 typedef struct bl__use {
     struct bl_parameter *parameter;
     bl_tensor *tensor;
+    struct bl__used_gradient *gradients;
 } bl__use;
 
 struct bl_graph {
     bl_context *context;
     bl__arena arena;
-    bl__node **nodes; /* by id */
+    bl__arena scratch; /* of bl_grad while it walks */
+    bl__node **nodes;  /* by id */
     size_t node_capacity;
     int64_t node_count;
     int64_t located;        /* nodes before it know their caller's place, or never will */

@@ -4,6 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* More is refused before an allocator is asked: rounding it up to an alignment cannot overflow. */
+#define LARGEST_BLOCK ((size_t)INT64_MAX - BL__ALIGNMENT)
+
 static void *default_allocate(void *user, size_t bytes, size_t alignment)
 {
     (void)user;
@@ -25,7 +28,7 @@ bl_allocator bl__default_allocator(void)
 void *bl__allocate(const bl_allocator *allocator, size_t count, size_t size)
 {
     size_t bytes;
-    if (!bl__multiply_size(count, size, &bytes) || bytes == 0)
+    if (!bl__multiply_size(count, size, &bytes) || bytes == 0 || bytes > LARGEST_BLOCK)
         return NULL;
     void *block = allocator->allocate(allocator->user, bytes, _Alignof(max_align_t));
     if (block)
@@ -35,7 +38,7 @@ void *bl__allocate(const bl_allocator *allocator, size_t count, size_t size)
 
 void *bl__allocate_data(const bl_allocator *allocator, size_t bytes)
 {
-    if (bytes == 0 || bytes > (size_t)INT64_MAX - BL__ALIGNMENT)
+    if (bytes == 0 || bytes > LARGEST_BLOCK)
         return NULL;
     return allocator->allocate(allocator->user, bytes, BL__ALIGNMENT);
 }
@@ -52,22 +55,32 @@ void bl__release_data(const bl_allocator *allocator, void *block, size_t bytes)
         allocator->release(allocator->user, block, bytes);
 }
 
-bool bl__grow(const bl_allocator *allocator, void *array_pointer, size_t *capacity, size_t size)
+bool bl__reserve(const bl_allocator *allocator, void *array_pointer, size_t *capacity, size_t wanted,
+                 size_t size)
 {
-    void *old;
+    void *old, *block = NULL;
+    size_t bytes;
+    if (wanted <= *capacity)
+        return true;
     memcpy(&old, array_pointer, sizeof(old));
-    size_t grown = *capacity < 16 ? 16 : *capacity;
-    if (*capacity >= 16 && !bl__multiply_size(*capacity, 2, &grown))
-        return false;
-    void *block = bl__allocate(allocator, grown, size);
+    if (bl__multiply_size(wanted, size, &bytes))
+        block = allocator->allocate(allocator->user, bytes, _Alignof(max_align_t));
     if (!block)
         return false;
     if (old)
         memcpy(block, old, *capacity * size);
     bl__release(allocator, old, *capacity, size);
     memcpy(array_pointer, &block, sizeof(block));
-    *capacity = grown;
+    *capacity = wanted;
     return true;
+}
+
+bool bl__grow(const bl_allocator *allocator, void *array_pointer, size_t *capacity, size_t size)
+{
+    size_t grown = 16;
+    if (*capacity >= 16 && !bl__multiply_size(*capacity, 2, &grown))
+        return false;
+    return bl__reserve(allocator, array_pointer, capacity, grown, size);
 }
 
 bool bl__multiply(int64_t a, int64_t b, int64_t *out)

@@ -21,8 +21,11 @@ void *bl__allocate_data(const bl_allocator *allocator, size_t bytes);
 void bl__release(const bl_allocator *allocator, void *block, size_t count, size_t size);
 void bl__release_data(const bl_allocator *allocator, void *block, size_t bytes);
 
-/* A block of twice the capacity (at least 16) with the first *capacity elements copied; the old one is
- * released. False without memory, and then nothing has changed. */
+/* An array of at least `wanted` elements in place of *array_pointer's: the first *capacity are copied, the
+ * rest are not set. False without memory, and then nothing has changed. */
+bool bl__reserve(const bl_allocator *allocator, void *array_pointer, size_t *capacity, size_t wanted,
+                 size_t size);
+/* The same, with twice the capacity, at least 16. */
 bool bl__grow(const bl_allocator *allocator, void *array_pointer, size_t *capacity, size_t size);
 
 /* a * b and a + b into *out; false when they overflow. */

@@ -50,18 +50,21 @@ static void put_dot(char *number)
     *out = '\0';
 }
 
+/* No double has more of them. */
+#define MOST_DIGITS 767
+
 void bl__text_number(bl__text *text, double value, bl_dtype dtype, int precision)
 {
-    char number[48];
+    char number[800]; /* MOST_DIGITS, a sign, a point, zeros after it, an exponent */
     bool wide = dtype == BL_F64;
     if (isnan(value) || isinf(value)) {
         bl__text_add(text, isnan(value) ? "nan" : value > 0 ? "inf" : "-inf");
         return;
     }
+    precision = precision > MOST_DIGITS ? MOST_DIGITS : precision;
     for (int digits = precision > 0 ? precision : wide ? 15 : 6;; digits++) {
         snprintf(number, sizeof(number), "%.*g", digits, value);
-        double back = strtod(number, NULL);
-        bool same = wide ? back == value : (float)back == (float)value;
+        bool same = wide ? strtod(number, NULL) == value : strtof(number, NULL) == (float)value;
         if (precision > 0 || same || digits >= 17)
             break;
     }

@@ -90,7 +90,10 @@ static void write_leaf(const drawing *d, const bl__node *node)
         fputs("shape=parallelogram, label=\"", d->file);
         write_escaped(d->file, ((const bl__input_attributes *)attributes)->name);
     } else if (node->op->key == BL__KEY_full) {
-        fprintf(d->file, "shape=plaintext, label=\"%g", ((const bl__full_attributes *)attributes)->value);
+        char number[32] = "";
+        bl__text text = {number, sizeof(number), 0};
+        bl__text_number(&text, ((const bl__full_attributes *)attributes)->value, BL_F64, 6);
+        fprintf(d->file, "shape=plaintext, label=\"%s", number);
     } else {
         fprintf(d->file, "shape=plaintext, label=\"%s", node->op->name);
     }

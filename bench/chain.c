@@ -1,6 +1,8 @@
 /* What a long tape costs: a chain of scalar products is recorded, differentiated, compiled and run, at two
  * sizes or more. Prints nanoseconds of CPU time a forward node for each phase, and how the time grows with
- * the size. usage: chain [--repeat N] [NODES...] */
+ * the size.
+ *
+ * usage: chain [--repeat N] [NODES...] */
 #include "timing.h"
 
 #include <bowline/bowline.h>

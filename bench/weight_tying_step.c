@@ -1,6 +1,7 @@
 /* What one training step of the tied model of examples/weight_tying costs: embedding [10,3], linear layer
- * with the same weight, softmax, mean squared error against the one-hot tokens, and Adam's update. usage:
- * weight_tying_step [--batches N] [--steps N] */
+ * with the same weight, softmax, mean squared error against the one-hot tokens, and Adam's update.
+ *
+ * usage: weight_tying_step [--batches N] [--steps N] */
 #include "timing.h"
 
 #include <bowline/bowline.h>

@@ -23,11 +23,12 @@ static bl_status draw_parameters(model *made, bl_context *context, bool tied, bl
     made->params = bl_params_new(context);
     if (!made->params)
         return bl_context_error(context)->code;
-    bl_embedding_params(made->params, "embedding", CLASSES, WIDTH, rng);
-    bl_linear_params(made->params, "head", WIDTH, CLASSES, true, rng);
-    if (tied)
-        bl_params_tie(made->params, "embedding.weight", "head.weight");
-    return bl_params_error(made->params)->code;
+    bl_status status = bl_embedding_params(made->params, "embedding", CLASSES, WIDTH, rng);
+    if (status == BL_OK)
+        status = bl_linear_params(made->params, "head", WIDTH, CLASSES, true, rng);
+    if (status == BL_OK && tied)
+        status = bl_params_tie(made->params, "embedding.weight", "head.weight");
+    return status;
 }
 
 /* Draws the embedding anew in the distribution of the head's weight. This comes after all other draws, so

@@ -2,6 +2,7 @@
 #include "report.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -57,6 +58,19 @@ bl_status report_models(const options *asked, const experiment *made)
     return BL_OK;
 }
 
+/* Says so where a model's losses stop being numbers. */
+static void print_divergence(const history *losses)
+{
+    for (int i = 0; i < MODELS; i++) {
+        int64_t step = 0;
+        while (step < losses->steps && isfinite(losses->loss[i][step]))
+            step++;
+        if (step < losses->steps)
+            printf("  The loss of the %s model is no number from step %" PRId64 " on.\n", model_names[i],
+                   step);
+    }
+}
+
 static void print_losses(const history *losses)
 {
     const int64_t shown[] = {0, 500, 1000, losses->steps - 1};
@@ -69,6 +83,7 @@ static void print_losses(const history *losses)
         printf("  %-14" PRId64 " %12.6g %12.6g\n", shown[i], (double)losses->loss[UNTIED][shown[i]],
                (double)losses->loss[TIED][shown[i]]);
     }
+    print_divergence(losses);
     double steps = (double)losses->steps;
     printf("\n%-16s %12.0f %12.0f\n\n", "Steps a second", steps / losses->seconds[UNTIED],
            steps / losses->seconds[TIED]);
@@ -115,7 +130,7 @@ static bl_status print_comparison(const experiment *trained)
     puts("embedding.weight == head.weight");
     for (int i = 0; i < MODELS; i++) {
         char title[64];
-        snprintf(title, sizeof title, "%s: %d of %d", model_names[i], equal[i], CLASSES * WIDTH);
+        snprintf(title, sizeof title, "%s: %d of %d equal", model_names[i], equal[i], CLASSES * WIDTH);
         printf(i == 0 ? "  %-26s" : "  %s\n", title);
     }
     const char *left = blocks[UNTIED].text, *right = blocks[TIED].text;

@@ -121,10 +121,12 @@ static void print_measure(const char *name, double *const values[MODELS], int64_
         lower[TIED] += values[TIED][run] < values[UNTIED][run];
         lower[UNTIED] += values[UNTIED][run] < values[TIED][run];
     }
-    double p = sign_test(lower[TIED], lower[UNTIED]);
-    printf("  %-16s %9" PRId64 " %5.1f %% %9" PRId64 " %12.6g %12.6g %10.2g\n", name, lower[TIED],
-           100 * (double)lower[TIED] / (double)runs, lower[UNTIED], median(values[UNTIED], (size_t)runs),
-           median(values[TIED], (size_t)runs), p);
+    char share[32];
+    snprintf(share, sizeof share, "%" PRId64 " (%.1f %%)", lower[TIED],
+             100 * (double)lower[TIED] / (double)runs);
+    printf("  %-16s %14s %13" PRId64 " %14.6g %12.6g %9.2g\n", name, share, lower[UNTIED],
+           median(values[UNTIED], (size_t)runs), median(values[TIED], (size_t)runs),
+           sign_test(lower[TIED], lower[UNTIED]));
 }
 
 static void print_table(const results *found)
@@ -133,8 +135,8 @@ static void print_table(const results *found)
     printf("Study: seeds %" PRIu64 " to %" PRIu64 ", %" PRId64 " steps each, learning rate %g%s\n",
            asked->seed, asked->seed + (uint64_t)(asked->seeds - 1), asked->steps, asked->lr,
            asked->init == FIRST_VALUES_HEAD ? ", --init head" : "");
-    printf("  %-16s %9s %7s %9s %12s %12s %10s\n", "", "tied", "", "untied", "median", "median", "");
-    printf("  %-16s %9s %7s %9s %12s %12s %10s\n", "loss", "lower", "", "lower", "untied", "tied", "p");
+    printf("  %-16s %14s %13s %14s %12s %9s\n", "loss", "tied lower", "untied lower", "median untied",
+           "median tied", "p");
     for (int i = 0; i < measure_count(found); i++) {
         char name[32] = "mean of the run";
         if (i < found->milestone_count)
@@ -142,8 +144,8 @@ static void print_table(const results *found)
         print_measure(name, found->values[i], asked->seeds);
     }
     if (!asked->quiet)
-        puts("p: two-sided sign test, how probable a split at least this uneven is if tying makes no\n"
-             "difference; equal losses are left out of it.");
+        puts("p: two-sided sign test, the probability of a split at least as uneven if either model were\n"
+             "lower as often as the other; equal losses are left out of it.");
 }
 
 bool study(const options *asked, bl_context *context)

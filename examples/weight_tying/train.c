@@ -1,8 +1,8 @@
 /* Training: runs the step of each model and keeps every loss. */
 #include "train.h"
 
+#include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 bool history_make(history *made, int64_t steps)
 {
@@ -29,7 +29,9 @@ static bl_status train_one(model *one, int64_t steps, float *losses, progress *l
         bl_status status = bl_run(one->step);
         if (status != BL_OK)
             return status;
-        losses[step] = (float)bl_item(one->step, one->loss);
+        double loss = bl_item(one->step, one->loss);
+        losses[step] =
+            isnan(loss) ? NAN : (float)loss; /* a NaN without a sign, to be printed alike everywhere */
         if (line && step % 256 == 0)
             progress_show(line, name, step, steps);
     }

@@ -104,17 +104,24 @@ static void gather(const struct plan *plan, const bl__call *call, int k, const b
     bl__copy_elements(plan->bytes[k], n, bl__at(buffer, plan->bytes[k], start), 1, from, step);
 }
 
-/* Fills what stays the same over the whole run. */
+/* Fills what stays the same over the whole run: one element or one row, then what is there again and again.
+ */
 static void fill(const struct plan *plan, const bl__call *call, struct buffers *buffers)
 {
     static const bl__place origin = {{0}, {0}};
+    int64_t row = bl__loop_row(&plan->loop);
+    int64_t n = plan->loop.count < BL__TILE ? plan->loop.count : BL__TILE;
     for (int k = 0; k < plan->loop.operands; k++) {
-        int64_t n = plan->loop.count < BL__TILE ? plan->loop.count : BL__TILE;
         if (plan->source[k] == SCALAR)
             bl__copy_elements(plan->bytes[k], n, buffers->input[k], 1, call->inputs[k].data, 0);
-        int64_t row = bl__loop_row(&plan->loop);
-        for (int64_t start = 0; plan->source[k] == REPEATED && start + row <= n; start += row)
-            gather(plan, call, k, &origin, 0, row, buffers->input[k], start);
+        if (plan->source[k] != REPEATED)
+            continue;
+        gather(plan, call, k, &origin, 0, row, buffers->input[k], 0);
+        for (int64_t done = row, all = n / row * row, more; done < all; done += more) {
+            more = done <= all - done ? done : all - done;
+            bl__copy_elements(plan->bytes[k], more, bl__at(buffers->input[k], plan->bytes[k], done), 1,
+                              buffers->input[k], 1);
+        }
     }
 }
 

@@ -21,7 +21,7 @@ struct plan {
     int64_t product_size;
     bool small, f64;
     int first;            /* which input is the left factor: RIGHT where the product is computed transposed */
-    bool spread[FACTORS]; /* BLIS refuses strides of 0: the matrix is copied into scratch first */
+    bool spread[FACTORS]; /* has a stride of 0, which BLIS promises nothing about: copied into scratch */
     size_t bytes;
 };
 

@@ -120,6 +120,7 @@ static void lower_parameter(bl__lowering *l, const bl__node *node)
         return;
     bl__state *state = &l->program->states[index];
     state->read = true;
+    state->generation = (unsigned)attributes->generation;
     state->storage = storage;
     l->program->storages[storage].owner = index;
     bool private_copy = dtype != parameter->dtype || (l->program->frozen && dtype == BL_F64);

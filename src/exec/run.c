@@ -82,7 +82,7 @@ static bl_status enter_states(bl_program *p)
         if (atomic_load_explicit(&state->parameter->generation, memory_order_relaxed) != state->generation) {
             leave_states(p, i + 1);
             return bl__program_fail(p, BL_ERR_STALE, "run",
-                                    "the names of %s were tied or untied after the program was compiled",
+                                    "the names of %s were tied or untied after it was recorded",
                                     state->parameter->name);
         }
     }

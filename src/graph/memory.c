@@ -1,16 +1,33 @@
 /* All memory of the library: the one file that knows how blocks are laid out. */
+#define _DEFAULT_SOURCE /* madvise */
 #include "graph/memory.h"
 
 #include <stdlib.h>
 #include <string.h>
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
+
+/* From here on a block stands on large pages where the system has them: the first touch of a long tape, a
+ * program or a workspace is mostly page faults otherwise. */
+#define LARGE_PAGE ((size_t)1 << 21)
 
 /* More is refused before an allocator is asked: rounding it up to an alignment cannot overflow. */
-#define LARGEST_BLOCK ((size_t)INT64_MAX - BL__ALIGNMENT)
+#define LARGEST_BLOCK ((size_t)INT64_MAX - LARGE_PAGE)
 
 static void *default_allocate(void *user, size_t bytes, size_t alignment)
 {
     (void)user;
-    return aligned_alloc(alignment, (bytes + alignment - 1) / alignment * alignment);
+    bool large = bytes >= LARGE_PAGE;
+    if (large)
+        alignment = LARGE_PAGE;
+    size_t whole = (bytes + alignment - 1) / alignment * alignment;
+    void *block = aligned_alloc(alignment, whole);
+#if defined(MADV_HUGEPAGE)
+    if (block && large)
+        madvise(block, whole, MADV_HUGEPAGE); /* a hint: where it is refused, nothing is lost */
+#endif
+    return block;
 }
 
 static void default_release(void *user, void *block, size_t bytes)
@@ -108,7 +125,7 @@ struct bl__chunk {
 };
 
 #define FIRST_CHUNK   ((size_t)4096)
-#define LARGEST_CHUNK ((size_t)1 << 22)
+#define LARGEST_CHUNK (2 * LARGE_PAGE - sizeof(bl__chunk))
 
 void bl__arena_init(bl__arena *arena, const bl_allocator *allocator)
 {

@@ -128,7 +128,8 @@ bl_tensor *bl_use(bl_graph *graph, bl_parameter *parameter)
         return use->tensor;
     if (!reserve(graph))
         return bl__fail(graph, BL_ERR_MEMORY, "use", "no memory to use %s", parameter->name);
-    bl__parameter_attributes attributes = {.parameter = parameter};
+    bl__parameter_attributes attributes = {.parameter = parameter,
+                                           .generation = atomic_load(&parameter->generation)};
     bl_tensor *tensor =
         bl__append_leaf(graph, &bl__op_parameter, &attributes, parameter->dtype, parameter->shape);
     if (!bl_tensor_valid(tensor))

@@ -25,6 +25,7 @@ typedef struct bl__full_attributes {
 
 typedef struct bl__parameter_attributes {
     struct bl_parameter *parameter;
+    uint64_t generation; /* the parameter's when it was recorded: a tie since then makes programs stale */
 } bl__parameter_attributes;
 
 typedef struct bl__assign_attributes { /* assign, assign_slice */

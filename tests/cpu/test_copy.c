@@ -23,12 +23,12 @@ Test(copy, any_layout_to_contiguous)
                                BL_SHAPE(2, 1, 3, 2, 1, 2, 2, 3)};
     for (size_t t = 0; t < 4; t++)
         for (size_t s = 0; s < sizeof(shapes) / sizeof(shapes[0]); s++)
-            for (int how = 0; how < LAYOUT_COUNT; how++) {
+            for (unsigned how = 0; how < LAYOUT_COUNT; how++) {
                 tensor *x = new_tensor(sizes[t], shapes[s], how), *y = new_tensor(sizes[t], shapes[s], PLAIN);
                 set_numbers(x, 1);
                 cr_assert_eq(call_kernel(BL__KEY_COPY, &x, 1, y, NULL), BL_OK);
                 for (int64_t i = 0; i < x->operand.count; i++)
-                    cr_assert_eq(get(y, i), get(x, i), "shape %d, layout %d, element %d", (int)s, how,
+                    cr_assert_eq(get(y, i), get(x, i), "shape %d, layout %u, element %d", (int)s, how,
                                  (int)i);
                 free_tensor(x);
                 free_tensor(y);
@@ -49,7 +49,7 @@ static int64_t place_in(bl_shape shape, int64_t i, int axis, int64_t size, int64
     return at;
 }
 
-static void check_concat(bl_dtype dtype, int axis, const int64_t *parts, int how)
+static void check_concat(bl_dtype dtype, int axis, const int64_t *parts, unsigned how)
 {
     const bl__axis_attributes attributes = {axis};
     bl_shape shape[3], whole = BL_SHAPE(4, 5, 6);
@@ -57,7 +57,7 @@ static void check_concat(bl_dtype dtype, int axis, const int64_t *parts, int how
     for (int k = 0; k < 3; k++) {
         shape[k] = BL_SHAPE(4, 5, 6);
         shape[k].size[axis] = parts[k];
-        x[k] = new_tensor(dtype, shape[k], (how + k) % LAYOUT_COUNT);
+        x[k] = new_tensor(dtype, shape[k], (how + (unsigned)k) % LAYOUT_COUNT);
         set_numbers(x[k], 1000 * k);
     }
     whole.size[axis] = parts[0] + parts[1] + parts[2];
@@ -76,13 +76,13 @@ Test(copy, concat)
     const int64_t some[] = {3, 1, 4}, none[] = {0, 2, 0};
     for (size_t t = 0; t < 4; t++)
         for (int axis = 0; axis < 3; axis++)
-            for (int how = 0; how < LAYOUT_COUNT; how++) {
+            for (unsigned how = 0; how < LAYOUT_COUNT; how++) {
                 check_concat(sizes[t], axis, some, how);
                 check_concat(sizes[t], axis, none, how);
             }
 }
 
-static void check_slice_backward(bl_dtype dtype, int axis, bl__slice_attributes slice, int how)
+static void check_slice_backward(bl_dtype dtype, int axis, bl__slice_attributes slice, unsigned how)
 {
     bl_shape part = BL_SHAPE(4, 5, 6), whole = part;
     part.size[axis] = slice.stop > slice.start ? (slice.stop - slice.start + slice.step - 1) / slice.step : 0;
@@ -106,7 +106,7 @@ Test(copy, slice_backward)
 {
     for (size_t t = 0; t < 4; t++)
         for (int axis = 0; axis < 3; axis++)
-            for (int how = 0; how < LAYOUT_COUNT; how++) {
+            for (unsigned how = 0; how < LAYOUT_COUNT; how++) {
                 check_slice_backward(sizes[t], axis, (bl__slice_attributes){axis, 2, 7, 1, 9}, how);
                 check_slice_backward(sizes[t], axis, (bl__slice_attributes){axis, 1, 9, 3, 9}, how);
                 check_slice_backward(sizes[t], axis, (bl__slice_attributes){axis, 0, 7, 1, 7}, how);

@@ -169,7 +169,7 @@ Test(elementwise, every_op_and_dtype_of_any_layout)
     for (size_t r = 0; r < RULES; r++)
         for (size_t t = 0; t < (rules[r].reals_only ? 2 : 4); t++)
             for (size_t c = 0; c < BROADCASTS; c++)
-                for (int l = 0; l < LAYOUT_COUNT * LAYOUT_COUNT; l++) {
+                for (unsigned l = 0; l < LAYOUT_COUNT * LAYOUT_COUNT; l++) {
                     if (rules[r].inputs == 1 && (l >= LAYOUT_COUNT || c >= EQUAL_SHAPES))
                         break;
                     check(&rules[r], numbers[t], &broadcasts[c], l % LAYOUT_COUNT, l / LAYOUT_COUNT);
@@ -181,7 +181,7 @@ Test(elementwise, where_of_any_layout)
     const bl_dtype dtypes[] = {BL_F32, BL_F64, BL_I32, BL_I64, BL_BOOL};
     for (size_t t = 0; t < 5; t++)
         for (size_t c = 0; c < BROADCASTS; c++)
-            for (int l = 0; l < 27; l++) {
+            for (unsigned l = 0; l < 27; l++) {
                 const bl_shape *shape = broadcasts[c].input;
                 tensor *in[3] = {new_tensor(BL_BOOL, shape[0], l % 3),
                                  new_tensor(dtypes[t], shape[1], l / 3 % 3),

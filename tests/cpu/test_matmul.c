@@ -41,7 +41,7 @@ static void check(tensor *a, tensor *b, bl_shape shape)
 
 static void check_layouts(bl_dtype dtype, bl_shape left, bl_shape right, bl_shape shape)
 {
-    for (int how = 0; how < LAYOUT_COUNT * LAYOUT_COUNT; how++) {
+    for (unsigned how = 0; how < LAYOUT_COUNT * LAYOUT_COUNT; how++) {
         tensor *a = new_tensor(dtype, left, how % LAYOUT_COUNT);
         tensor *b = new_tensor(dtype, right, how / LAYOUT_COUNT);
         set_all(a, 1000);
@@ -82,6 +82,24 @@ Test(matmul, strides_without_a_one)
             free_tensor(a);
             free_tensor(b);
         }
+}
+
+Test(matmul, one_axis_expanded)
+{
+    const int64_t sizes[][2] = {{9, 5}, {20, 300}}; /* in small products and in BLIS */
+    for (bl_dtype t = BL_F32; t <= BL_F64; t++)
+        for (int s = 0; s < 2; s++)
+            for (int axis = 0; axis < 2; axis++) {
+                int64_t m = sizes[s][0], k = sizes[s][1];
+                tensor *a = new_tensor(t, BL_SHAPE(m, k), PLAIN), *b = new_tensor(t, BL_SHAPE(k, m), PLAIN);
+                a->stride[axis] = 0;
+                set_all(a, 1000);
+                set_all(b, 997);
+                check(a, b, BL_SHAPE(m, m));
+                check(b, a, BL_SHAPE(k, k));
+                free_tensor(a);
+                free_tensor(b);
+            }
 }
 
 Test(matmul, batches_broadcast)

@@ -83,7 +83,7 @@ static void check_all_axes(bl_dtype dtype, bl_shape shape, layout how)
 Test(reduce, any_axes_of_any_layout)
 {
     for (size_t t = 0; t < 4; t++)
-        for (int how = 0; how < LAYOUT_COUNT; how++) {
+        for (unsigned how = 0; how < LAYOUT_COUNT; how++) {
             check_all_axes(numbers[t], BL_SCALAR, how);
             check_all_axes(numbers[t], BL_SHAPE(1), how);
             check_all_axes(numbers[t], BL_SHAPE(7), how);
@@ -102,7 +102,7 @@ Test(reduce, any_axes_of_any_layout)
 Test(reduce, nan_is_the_largest_and_the_first_counts)
 {
     for (bl_dtype t = BL_F32; t <= BL_F64; t++)
-        for (int how = 0; how < SPREAD; how++)
+        for (unsigned how = 0; how < SPREAD; how++)
             for (int64_t nan = 0; nan < 60; nan++) {
                 tensor *x = new_tensor(t, BL_SHAPE(4, 15), how);
                 set_all(x, 60);
@@ -182,7 +182,7 @@ Test(reduce, sums_have_the_same_bits_in_any_layout)
     for (bl_dtype t = BL_F32; t <= BL_F64; t++)
         for (uint32_t axes = 1; axes < 8; axes++) {
             tensor *sums[SPREAD];
-            for (int how = 0; how < SPREAD; how++) {
+            for (unsigned how = 0; how < SPREAD; how++) {
                 const bl__reduce_attributes attributes = {axes, 0};
                 tensor *x = new_tensor(t, BL_SHAPE(17, 31, 13), how);
                 set_rough(x);
@@ -190,10 +190,10 @@ Test(reduce, sums_have_the_same_bits_in_any_layout)
                 cr_assert_eq(call_kernel(BL__KEY_sum, &x, 1, sums[how], &attributes), BL_OK);
                 free_tensor(x);
             }
-            for (int how = 1; how < SPREAD; how++)
+            for (unsigned how = 1; how < SPREAD; how++)
                 for (int64_t k = 0; k < sums[0]->operand.count; k++)
-                    cr_assert_eq(get(sums[how], k), get(sums[0], k), "layout %d, axes %x", how, axes);
-            for (int how = 0; how < SPREAD; how++)
+                    cr_assert_eq(get(sums[how], k), get(sums[0], k), "layout %u, axes %x", how, axes);
+            for (unsigned how = 0; how < SPREAD; how++)
                 free_tensor(sums[how]);
         }
 }

@@ -48,7 +48,7 @@ Test(softmax, any_axis_of_any_layout)
                                BL_SHAPE(2, 5, 3, 20), BL_SHAPE(0, 3), BL_SHAPE(3, 0)};
     for (bl_dtype t = BL_F32; t <= BL_F64; t++)
         for (size_t s = 0; s < sizeof(shapes) / sizeof(shapes[0]); s++)
-            for (int how = 0; how < LAYOUT_COUNT; how++)
+            for (unsigned how = 0; how < LAYOUT_COUNT; how++)
                 for (int axis = 0; axis < shapes[s].rank; axis++) {
                     tensor *x = new_tensor(t, shapes[s], how), *y = new_tensor(t, shapes[s], PLAIN);
                     set_all(x, 1000);

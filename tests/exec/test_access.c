@@ -43,12 +43,15 @@ Test(access, inputs_are_set_or_bound)
     expect_error(bl_run(p), p, BL_ERR_STATE, "\"a\" was never set");
     cr_assert_eq(bl_set_input(p, a, first, sizeof(first)), BL_OK);
     expect_error(bl_run(p), p, BL_ERR_STATE, "\"b\" was never set");
-    expect_error(bl_set_input(p, b, second, sizeof(second) - 1), p, BL_ERR_ARGUMENT, "f32 [3], 12 bytes, not 11");
+    expect_error(bl_set_input(p, b, second, sizeof(second) - 1), p, BL_ERR_ARGUMENT,
+                 "f32 [3], 12 bytes, not 11");
     expect_error(bl_set_input(p, b, NULL, sizeof(second)), p, BL_ERR_ARGUMENT, "NULL");
     expect_error(bl_set_input(p, y, second, sizeof(second)), p, BL_ERR_ARGUMENT, "not an input");
     expect_error(bl_set_input(p, NULL, second, sizeof(second)), p, BL_ERR_ARGUMENT, "not an input");
-    expect_error(bl_set_input(p, unused, second, sizeof(second)), p, BL_ERR_ARGUMENT, "\"unused\" is no input");
-    expect_error(bl_bind_input(p, unused, second, sizeof(second)), p, BL_ERR_ARGUMENT, "\"unused\" is no input");
+    expect_error(bl_set_input(p, unused, second, sizeof(second)), p, BL_ERR_ARGUMENT,
+                 "\"unused\" is no input");
+    expect_error(bl_bind_input(p, unused, second, sizeof(second)), p, BL_ERR_ARGUMENT,
+                 "\"unused\" is no input");
     expect_error(bl_bind_input(p, b, second, 8), p, BL_ERR_ARGUMENT, "12 bytes, not 8");
     expect_error(bl_bind_input(p, b, NULL, 12), p, BL_ERR_ARGUMENT, "NULL");
     unsigned char room[16];
@@ -80,7 +83,8 @@ Test(access, an_input_is_known_by_its_place_dtype_and_shape)
     bl_program *p = bl_compile(context, bl_neg(x));
     bl_graph *again = bl_graph_new(context);
     float data[2] = {1, 2};
-    cr_expect_eq(bl_set_input(p, bl_input(again, "x", BL_F32, BL_SHAPE(2)), data, 8), BL_OK, "the recording repeated");
+    cr_expect_eq(bl_set_input(p, bl_input(again, "x", BL_F32, BL_SHAPE(2)), data, 8), BL_OK,
+                 "the recording repeated");
     cr_expect_eq(bl_set_input(p, bl_input(again, "x", BL_F32, BL_SHAPE(2)), data, 8), BL_ERR_ARGUMENT);
     bl_graph_reset(again);
     cr_expect_eq(bl_set_input(p, bl_input(again, "x", BL_I32, BL_SHAPE(2)), data, 8), BL_ERR_ARGUMENT);
@@ -92,13 +96,15 @@ Test(access, an_input_is_known_by_its_place_dtype_and_shape)
 
 Test(access, outputs_of_every_kind)
 {
-    float constant[6] = {1, 2, 3, 4, 5, 6}, in[6] = {10, 20, 30, 40, 50, 60}, w0[6] = {-1, -2, -3, -4, -5, -6}, out[6];
+    float constant[6] = {1, 2, 3, 4, 5, 6}, in[6] = {10, 20, 30, 40, 50, 60},
+          w0[6] = {-1, -2, -3, -4, -5, -6}, out[6];
     bl_parameter *w = bl_params_add(params, "w", BL_F32, BL_SHAPE(2, 3), bl_init_zeros(), NULL);
     bl_parameter_write(w, w0, sizeof(w0));
     bl_tensor *c = bl_constant(graph, BL_F32, BL_SHAPE(2, 3), constant);
     bl_tensor *x = bl_input(graph, "x", BL_F32, BL_SHAPE(2, 3)), *t = bl_use(graph, w);
     bl_tensor *f = bl_full(graph, BL_F32, BL_SHAPE(2, 3), 7), *sum = bl_add(x, t);
-    bl_tensor *turned = bl_transpose(sum, 0, 1), *row = bl_slice(sum, 0, 1, 2, 1), *column = bl_slice(x, 1, 2, 3, 1);
+    bl_tensor *turned = bl_transpose(sum, 0, 1), *row = bl_slice(sum, 0, 1, 2, 1),
+              *column = bl_slice(x, 1, 2, 3, 1);
     bl_tensor *wide = bl_expand(row, BL_SHAPE(2, 3)), *flat = bl_reshape(turned, BL_SHAPE(6));
     bl_tensor *outputs[] = {c, x, t, f, sum, turned, row, column, wide, flat, sum, c};
     bl_program *p = bl_compile_list(context, outputs, 12, NULL);
@@ -108,10 +114,18 @@ Test(access, outputs_of_every_kind)
     cr_expect(isnan(bl_item_at(p, c, BL_SHAPE(0, 0))));
     cr_assert_eq(bl_bind_input(p, x, in, sizeof(in)), BL_OK);
     cr_assert_eq(bl_run(p), BL_OK);
-    static const float wanted[][6] = {
-        {1, 2, 3, 4, 5, 6},       {10, 20, 30, 40, 50, 60}, {-1, -2, -3, -4, -5, -6}, {7, 7, 7, 7, 7, 7},
-        {9, 18, 27, 36, 45, 54},  {9, 36, 18, 45, 27, 54},  {36, 45, 54},             {30, 60},
-        {36, 45, 54, 36, 45, 54}, {9, 36, 18, 45, 27, 54},  {9, 18, 27, 36, 45, 54},  {1, 2, 3, 4, 5, 6}};
+    static const float wanted[][6] = {{1, 2, 3, 4, 5, 6},
+                                      {10, 20, 30, 40, 50, 60},
+                                      {-1, -2, -3, -4, -5, -6},
+                                      {7, 7, 7, 7, 7, 7},
+                                      {9, 18, 27, 36, 45, 54},
+                                      {9, 36, 18, 45, 27, 54},
+                                      {36, 45, 54},
+                                      {30, 60},
+                                      {36, 45, 54, 36, 45, 54},
+                                      {9, 36, 18, 45, 27, 54},
+                                      {9, 18, 27, 36, 45, 54},
+                                      {1, 2, 3, 4, 5, 6}};
     for (size_t i = 0; i < 12; i++) {
         size_t bytes = (size_t)bl_tensor_count(outputs[i]) * sizeof(float);
         memset(out, 0, sizeof(out));
@@ -142,11 +156,12 @@ Test(access, items)
     uint16_t bf16[] = {0x3f80, 0xc000}, f16[] = {0x3c00, 0xc000};
     double f64[] = {0.1, 0.2};
     bl_shape two = BL_SHAPE(2);
-    bl_tensor *outputs[] = {bl_constant(graph, BL_I32, two, i32),   bl_constant(graph, BL_I64, two, i64),
-                            bl_constant(graph, BL_BOOL, two, bools), bl_constant(graph, BL_BF16, two, bf16),
-                            bl_constant(graph, BL_F16, two, f16),    bl_constant(graph, BL_F64, two, f64),
-                            bl_scalar(graph, BL_F32, 0.5),           bl_full(graph, BL_F32, BL_SHAPE(1, 1), 3),
-                            bl_full(graph, BL_F32, BL_SHAPE(0), 3)};
+    bl_tensor *outputs[] = {
+        bl_constant(graph, BL_I32, two, i32),    bl_constant(graph, BL_I64, two, i64),
+        bl_constant(graph, BL_BOOL, two, bools), bl_constant(graph, BL_BF16, two, bf16),
+        bl_constant(graph, BL_F16, two, f16),    bl_constant(graph, BL_F64, two, f64),
+        bl_scalar(graph, BL_F32, 0.5),           bl_full(graph, BL_F32, BL_SHAPE(1, 1), 3),
+        bl_full(graph, BL_F32, BL_SHAPE(0), 3)};
     static const double wanted[][2] = {{-7, 8}, {1, -2}, {0, 1}, {1, -2}, {1, -2}, {0.1, 0.2}};
     bl_program *p = bl_compile_list(context, outputs, 9, NULL);
     cr_assert_eq(bl_run(p), BL_OK, "%s", error_text(bl_program_error(p)));
@@ -192,7 +207,8 @@ Test(access, eval)
 
 Test(access, nothing_at_all_can_be_set_run_and_read)
 {
-    bl_tensor *x = bl_input(graph, "x", BL_F32, BL_SHAPE(0, 3)), *w = bl_input(graph, "w", BL_F32, BL_SHAPE(3, 2));
+    bl_tensor *x = bl_input(graph, "x", BL_F32, BL_SHAPE(0, 3)),
+              *w = bl_input(graph, "w", BL_F32, BL_SHAPE(3, 2));
     float weights[6] = {1, 2, 3, 4, 5, 6}, sums[2] = {9, 9};
     bl_tensor *y = bl_matmul(bl_exp(x), w), *s = bl_sum(y, BL_AXES(0), false);
     bl_program *p = bl_compile(context, y, s);

@@ -1,4 +1,5 @@
-/* Compiling: arguments, the invalid program, pruning, precision, the text of a program, and who outlives whom. */
+/* Compiling: arguments, the invalid program, pruning, precision, the text of a program, and who outlives
+ * whom. */
 #include "bowline/bowline.h"
 #include "support/errors.h"
 #include "support/failing_allocator.h"
@@ -41,7 +42,8 @@ Test(compile, arguments)
 {
     bl_context *other_context = bl_context_new(NULL);
     bl_graph *other = bl_graph_new(context), *far = bl_graph_new(other_context);
-    bl_tensor *x = bl_scalar(graph, BL_F32, 1), *y = bl_scalar(other, BL_F32, 1), *z = bl_scalar(far, BL_F32, 1);
+    bl_tensor *x = bl_scalar(graph, BL_F32, 1), *y = bl_scalar(other, BL_F32, 1),
+              *z = bl_scalar(far, BL_F32, 1);
     cr_expect_null(bl_compile(NULL, x));
     expect_refused(bl_compile_list(context, NULL, 1, NULL), BL_ERR_ARGUMENT, "no outputs");
     expect_refused(bl_compile_list(context, &x, 0, NULL), BL_ERR_ARGUMENT, "no outputs");
@@ -133,8 +135,17 @@ Test(compile, a_program_as_text)
     size_t length = bl_program_format(program, text, sizeof(text));
     cr_expect_eq(length, strlen(text));
     cr_expect_eq(bl_program_format(program, NULL, 0), length);
-    static const char *const parts[] = {"3 instructions, 1 effects", "1 inputs, 1 outputs", "matmul", "neg", "sum",
-                                        "f32 [2,2]", "\"pixels\"", "mean", "in encoder", "(mix)", "commit  mean"};
+    static const char *const parts[] = {"3 instructions, 1 effects",
+                                        "1 inputs, 1 outputs",
+                                        "matmul",
+                                        "neg",
+                                        "sum",
+                                        "f32 [2,2]",
+                                        "\"pixels\"",
+                                        "mean",
+                                        "in encoder",
+                                        "(mix)",
+                                        "commit  mean"};
     for (size_t i = 0; i < sizeof(parts) / sizeof(*parts); i++)
         cr_expect_not_null(strstr(text, parts[i]), "\"%s\" is missing in:\n%s", parts[i], text);
     int lines = 0;
@@ -204,8 +215,10 @@ static void live_and_die(const int *order)
     bl_parameter *w = bl_params_add(p, "w", BL_F32, BL_SHAPE(2, 2), bl_init_ones(), NULL);
     bl_scope_push(g, "scope");
     float data[] = {1, 2, 3, 4};
-    bl_tensor *x = bl_constant(g, BL_F32, BL_SHAPE(2, 2), data), *in = bl_input(g, "in", BL_F32, BL_SHAPE(2, 2));
-    bl_tensor *loss = bl_label(bl_mean(bl_square(bl_matmul(bl_add(x, in), bl_use(g, w))), BL_ALL_AXES, false), "loss");
+    bl_tensor *x = bl_constant(g, BL_F32, BL_SHAPE(2, 2), data),
+              *in = bl_input(g, "in", BL_F32, BL_SHAPE(2, 2));
+    bl_tensor *loss =
+        bl_label(bl_mean(bl_square(bl_matmul(bl_add(x, in), bl_use(g, w))), BL_ALL_AXES, false), "loss");
     bl_program *program = bl_compile(c, loss, bl_minimize(adam, loss));
     cr_assert_eq(bl_set_input(program, in, data, sizeof(data)), BL_OK, "%s", error_text(bl_context_error(c)));
     cr_assert_eq(bl_run(program), BL_OK, "%s", error_text(bl_program_error(program)));
@@ -227,8 +240,8 @@ static void live_and_die(const int *order)
             cr_assert_gt(bl_program_format(program, text, sizeof(text)), 100);
         }
     }
-    cr_assert(failing_allocator_clean(&counting, text, sizeof(text)), "order %d%d%d%d%d: %s", order[0], order[1],
-              order[2], order[3], order[4], text);
+    cr_assert(failing_allocator_clean(&counting, text, sizeof(text)), "order %d%d%d%d%d: %s", order[0],
+              order[1], order[2], order[3], order[4], text);
 }
 
 static void permute(int *order, int at)
@@ -273,7 +286,8 @@ Test(compile, a_program_needs_nothing_of_its_graph)
     char name[] = "a name", label[] = "a label", scope[] = "a scope";
     float data[3] = {1, 2, 3}, out[3];
     bl_scope_push(graph, scope);
-    bl_tensor *x = bl_input(graph, name, BL_F32, BL_SHAPE(3)), *c = bl_constant(graph, BL_F32, BL_SHAPE(3), data);
+    bl_tensor *x = bl_input(graph, name, BL_F32, BL_SHAPE(3)),
+              *c = bl_constant(graph, BL_F32, BL_SHAPE(3), data);
     bl_tensor *y = bl_label(bl_mul(bl_add(x, c), bl_full(graph, BL_F32, BL_SHAPE(3), 2)), label);
     bl_program *program = bl_compile(context, y);
     bl_graph_reset(graph);

@@ -42,7 +42,8 @@ static bl_tensor *model(bl_tensor **tokens, bl_tensor **targets, bool reduce)
     *tokens = bl_input(graph, "tokens", BL_I64, BL_SHAPE(2, 2));
     *targets = bl_input(graph, "targets", BL_I32, BL_SHAPE(2, 2));
     bl_tensor *rows = bl_embedding(bl_param(graph, params, "embedding.weight"), *tokens);
-    bl_tensor *hidden = bl_tanh(bl_linear(rows, bl_param(graph, params, "layer.weight"), bl_param(graph, params, "layer.bias")));
+    bl_tensor *hidden = bl_tanh(
+        bl_linear(rows, bl_param(graph, params, "layer.weight"), bl_param(graph, params, "layer.bias")));
     bl_tensor *logits = bl_linear(hidden, bl_param(graph, params, "head.weight"), NULL);
     return reduce ? bl_cross_entropy(logits, *targets) : bl_softmax(logits, -1);
 }
@@ -51,7 +52,8 @@ static void make_parameters(void)
 {
     cr_assert_eq(bl_embedding_params(params, "embedding", 5, 3, rng), BL_OK);
     cr_assert_eq(bl_linear_params(params, "layer", 3, 3, true, rng), BL_OK);
-    cr_assert_eq(bl_params_register(params, "head.weight", bl_params_find(params, "embedding.weight")), BL_OK);
+    cr_assert_eq(bl_params_register(params, "head.weight", bl_params_find(params, "embedding.weight")),
+                 BL_OK);
 }
 
 Test(gradcheck, a_model_recorded_in_f32)
@@ -60,7 +62,8 @@ Test(gradcheck, a_model_recorded_in_f32)
     bl_tensor *tokens, *targets, *loss = model(&tokens, &targets, true);
     int64_t token_values[] = {0, 4, 4, 1};
     int32_t target_values[] = {1, 2, -100, 0};
-    bl_gradcheck_input inputs[] = {{tokens, token_values, sizeof(token_values)}, {targets, target_values, sizeof(target_values)}};
+    bl_gradcheck_input inputs[] = {{tokens, token_values, sizeof(token_values)},
+                                   {targets, target_values, sizeof(target_values)}};
     float before[15], after[15];
     bl_parameter *shared = bl_params_find(params, "head.weight");
     bl_parameter_read(shared, before, sizeof(before));
@@ -97,7 +100,8 @@ Test(gradcheck, many_outputs_are_projected)
     cr_expect(r.passed, "%s", text_of(&r));
     cr_expect_eq(r.checked, 20 * 27);
     bl_gradcheck_options options = bl_gradcheck_defaults();
-    cr_expect(options.eps == 1e-6 && options.atol == 1e-5 && options.rtol == 1e-3 && options.projections == 64);
+    cr_expect(options.eps == 1e-6 && options.atol == 1e-5 && options.rtol == 1e-3 &&
+              options.projections == 64);
     options.projections = 4;
     cr_assert_eq(bl_gradcheck(y, NULL, 0, inputs, 1, &options, &r), BL_OK, "%s", text_of(&r));
     cr_expect(r.passed, "%s", text_of(&r));
@@ -196,14 +200,17 @@ Test(gradcheck, a_wrong_gradient_is_found)
     cr_expect(r.passed, "%s", text_of(&r));
 
     op = square_op(vjp_nothing);
-    cr_assert_eq(bl_gradcheck(bl_apply(graph, &op, &x, 1, NULL), NULL, 0, NULL, 0, NULL, &r), BL_OK, "%s", text_of(&r));
+    cr_assert_eq(bl_gradcheck(bl_apply(graph, &op, &x, 1, NULL), NULL, 0, NULL, 0, NULL, &r), BL_OK, "%s",
+                 text_of(&r));
     cr_expect_eq(r.failed, 5, "a gradient forgotten: %s", text_of(&r));
     op = square_op(vjp_nan);
-    cr_assert_eq(bl_gradcheck(bl_apply(graph, &op, &x, 1, NULL), NULL, 0, NULL, 0, NULL, &r), BL_OK, "%s", text_of(&r));
+    cr_assert_eq(bl_gradcheck(bl_apply(graph, &op, &x, 1, NULL), NULL, 0, NULL, 0, NULL, &r), BL_OK, "%s",
+                 text_of(&r));
     cr_expect_eq(r.failed, 25, "NaN agrees with no number, nor with zero: %s", text_of(&r));
     op = square_op(NULL);
     op.decompose = decompose_square;
-    cr_assert_eq(bl_gradcheck(bl_apply(graph, &op, &x, 1, NULL), NULL, 0, NULL, 0, NULL, &r), BL_OK, "%s", text_of(&r));
+    cr_assert_eq(bl_gradcheck(bl_apply(graph, &op, &x, 1, NULL), NULL, 0, NULL, 0, NULL, &r), BL_OK, "%s",
+                 text_of(&r));
     cr_expect(r.passed && r.checked == 25, "%s", text_of(&r));
 }
 
@@ -212,7 +219,8 @@ Test(gradcheck, a_wrong_gradient_is_found)
 Test(gradcheck, leaves_of_every_kind)
 {
     double data[] = {0.3, -0.4};
-    bl_tensor *c = bl_constant(graph, BL_F64, BL_SHAPE(2), data), *x = bl_input(graph, "x", BL_F32, BL_SHAPE(2));
+    bl_tensor *c = bl_constant(graph, BL_F64, BL_SHAPE(2), data),
+              *x = bl_input(graph, "x", BL_F32, BL_SHAPE(2));
     bl_tensor *unused = bl_input(graph, "unused", BL_F32, BL_SHAPE(3)), *view = bl_slice(x, 0, 1, 2, 1);
     bl_tensor *y = bl_add(bl_mul(bl_cast(bl_exp(x), BL_F64), c), bl_cast(view, BL_F64));
     bl_tensor *leaves[] = {c, x, unused};
@@ -231,16 +239,18 @@ Test(gradcheck, leaves_of_every_kind)
     cr_expect(r.passed && r.checked == 0);
 }
 
-static void expect_refused(bl_tensor *output, bl_tensor *const *leaves, size_t count, const bl_gradcheck_input *inputs,
-                           size_t input_count, const bl_gradcheck_options *options, bl_status code, const char *part)
+static void expect_refused(bl_tensor *output, bl_tensor *const *leaves, size_t count,
+                           const bl_gradcheck_input *inputs, size_t input_count,
+                           const bl_gradcheck_options *options, bl_status code, const char *part)
 {
     bl_gradcheck_result r;
     int64_t nodes = bl_graph_node_count(graph);
-    cr_expect_eq(bl_gradcheck(output, leaves, count, inputs, input_count, options, &r), code, "%s", text_of(&r));
+    cr_expect_eq(bl_gradcheck(output, leaves, count, inputs, input_count, options, &r), code, "%s",
+                 text_of(&r));
     cr_expect_eq(r.status, code);
     cr_expect(!r.passed);
-    cr_expect(error_says(&r.error, code, part, NULL), "wanted %s with \"%s\", got %s", bl_status_name(code), part,
-              error_text(&r.error));
+    cr_expect(error_says(&r.error, code, part, NULL), "wanted %s with \"%s\", got %s", bl_status_name(code),
+              part, error_text(&r.error));
     cr_expect_not_null(strstr(text_of(&r), "could not be made"));
     cr_expect_eq(bl_graph_node_count(graph), nodes);
     cr_expect_eq(bl_graph_error(graph)->code, BL_OK, "the graph is left as it was");
@@ -252,13 +262,16 @@ Test(gradcheck, refusals)
 {
     bl_graph *elsewhere = bl_graph_new(context);
     bl_parameter *w = bl_params_add(params, "w", BL_F32, BL_SHAPE(2), bl_init_ones(), NULL);
-    bl_tensor *t = bl_use(graph, w), *x = bl_input(graph, "x", BL_F32, BL_SHAPE(2)), *n = bl_full(graph, BL_I64, BL_SHAPE(2), 1);
+    bl_tensor *t = bl_use(graph, w), *x = bl_input(graph, "x", BL_F32, BL_SHAPE(2)),
+              *n = bl_full(graph, BL_I64, BL_SHAPE(2), 1);
     bl_tensor *y = bl_mul(t, x), *foreign = bl_scalar(elsewhere, BL_F32, 1), *effect = bl_assign(w, y);
-    bl_tensor *indices = bl_input(graph, "indices", BL_I64, BL_SHAPE(1)), *rows = bl_embedding(bl_reshape(t, BL_SHAPE(2, 1)), indices);
+    bl_tensor *indices = bl_input(graph, "indices", BL_I64, BL_SHAPE(1)),
+              *rows = bl_embedding(bl_reshape(t, BL_SHAPE(2, 1)), indices);
     double two[] = {1, 2};
     int64_t seven[] = {7};
     bl_gradcheck_input good = {x, two, sizeof(two)}, short_one = {x, two, 8}, null_one = {NULL, two, 16},
-                       not_input = {y, two, 16}, of_elsewhere = {foreign, two, 8}, bad_index = {indices, seven, 8};
+                       not_input = {y, two, 16}, of_elsewhere = {foreign, two, 8},
+                       bad_index = {indices, seven, 8};
     expect_refused(effect, NULL, 0, NULL, 0, NULL, BL_ERR_STATE, "effect");
     expect_refused(y, NULL, 0, NULL, 0, NULL, BL_ERR_STATE, "\"x\" was never set");
     expect_refused(y, NULL, 0, &short_one, 1, NULL, BL_ERR_ARGUMENT, "16 bytes, not 8");
@@ -275,14 +288,16 @@ Test(gradcheck, refusals)
     expect_refused(y, &integer, 1, &good, 1, NULL, BL_ERR_DTYPE, "leaf");
     expect_refused(y, &null, 1, &good, 1, NULL, BL_ERR_ARGUMENT, "NULL");
     expect_refused(y, &foreign, 1, &good, 1, NULL, BL_ERR_ARGUMENT, "another graph");
-    static const bl_gradcheck_options bad[] = {{0, 1e-5, 1e-3, 64}, {1e-6, -1, 1e-3, 64}, {1e-6, 1e-5, -1, 64}, {1e-6, 1e-5, 1e-3, 0}};
+    static const bl_gradcheck_options bad[] = {
+        {0, 1e-5, 1e-3, 64}, {1e-6, -1, 1e-3, 64}, {1e-6, 1e-5, -1, 64}, {1e-6, 1e-5, 1e-3, 0}};
     for (size_t i = 0; i < 4; i++)
         expect_refused(y, NULL, 0, &good, 1, &bad[i], BL_ERR_ARGUMENT, "option");
     bl_gradcheck_options nan = bl_gradcheck_defaults();
     nan.eps = (double)NAN;
     expect_refused(y, NULL, 0, &good, 1, &nan, BL_ERR_ARGUMENT, "option");
     no_derivative = square_op(NULL);
-    expect_refused(bl_apply(graph, &no_derivative, &t, 1, NULL), NULL, 0, NULL, 0, NULL, BL_ERR_GRADIENT, "my_square");
+    expect_refused(bl_apply(graph, &no_derivative, &t, 1, NULL), NULL, 0, NULL, 0, NULL, BL_ERR_GRADIENT,
+                   "my_square");
 
     bl_gradcheck_result r;
     cr_expect_eq(bl_gradcheck(NULL, NULL, 0, NULL, 0, NULL, &r), BL_ERR_ARGUMENT);

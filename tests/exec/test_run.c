@@ -95,7 +95,8 @@ Test(run, a_state_may_be_assigned_a_view_of_itself)
     cr_expect_arr_eq(held(a), wanted, sizeof(wanted));
     bl_program_free(p);
     /* And the same value may go to two states, a constant and an expanded scalar among them. */
-    bl_parameter *b = buffer("b", BL_SHAPE(3, 3), 0), *c = buffer("c", BL_SHAPE(3, 3), 0), *d = buffer("d", BL_SHAPE(9), 0);
+    bl_parameter *b = buffer("b", BL_SHAPE(3, 3), 0), *c = buffer("c", BL_SHAPE(3, 3), 0),
+                 *d = buffer("d", BL_SHAPE(9), 0);
     bl_tensor *value = bl_neg(bl_use(graph, a)), *nine = bl_full(graph, BL_F32, BL_SHAPE(9), 9);
     bl_tensor *outputs[] = {bl_assign(b, value), bl_assign(c, value), value, bl_assign(d, nine)};
     p = compiled(outputs, 4);
@@ -107,7 +108,8 @@ Test(run, a_state_may_be_assigned_a_view_of_itself)
 
 Test(run, parts_of_a_state)
 {
-    bl_parameter *a = buffer("a", BL_SHAPE(2, 4, 3), 1), *b = buffer("b", BL_SHAPE(4), 1), *e = buffer("e", BL_SHAPE(4), 1);
+    bl_parameter *a = buffer("a", BL_SHAPE(2, 4, 3), 1), *b = buffer("b", BL_SHAPE(4), 1),
+                 *e = buffer("e", BL_SHAPE(4), 1);
     bl_tensor *outputs[] = {bl_assign_slice(a, 1, 1, bl_full(graph, BL_F32, BL_SHAPE(2, 2, 3), -1)),
                             bl_assign_slice(b, -1, 3, bl_slice(bl_use(graph, b), 0, 0, 1, 1)),
                             bl_assign_slice(e, 0, 4, bl_full(graph, BL_F32, BL_SHAPE(0), 5))};
@@ -128,18 +130,19 @@ Test(run, two_writes_to_one_state)
     bl_parameter *a = buffer("a", BL_SHAPE(2), 1);
     cr_assert_eq(bl_params_register(params, "alias", a), BL_OK);
     bl_tensor *x = bl_full(graph, BL_F32, BL_SHAPE(2), 5), *half = bl_slice(x, 0, 0, 1, 1);
-    bl_tensor *writes[] = {bl_assign(a, x), bl_assign(bl_params_find(params, "alias"), x), bl_assign_slice(a, 0, 0, half),
-                           bl_assign_slice(a, 0, 1, half)};
+    bl_tensor *writes[] = {bl_assign(a, x), bl_assign(bl_params_find(params, "alias"), x),
+                           bl_assign_slice(a, 0, 0, half), bl_assign_slice(a, 0, 1, half)};
     for (size_t i = 0; i < 4; i++) {
         for (size_t k = i + 1; k < 4; k++) {
             bl_tensor *pair[] = {writes[i], writes[k]}, *group = bl_group(graph, pair, 2);
             bl_program *p = bl_compile(context, group);
-            cr_expect(error_says(bl_program_error(p), BL_ERR_STATE, "a is written twice", "test_run.c", NULL), "%s",
-                      error_text(bl_program_error(p)));
+            cr_expect(error_says(bl_program_error(p), BL_ERR_STATE, "a is written twice", "test_run.c", NULL),
+                      "%s", error_text(bl_program_error(p)));
             bl_program_free(p);
         }
     }
-    bl_tensor *pair[] = {writes[2], writes[2]}, *group = bl_group(graph, pair, 2), *all[] = {group, group, writes[2]};
+    bl_tensor *pair[] = {writes[2], writes[2]}, *group = bl_group(graph, pair, 2),
+              *all[] = {group, group, writes[2]};
     bl_program *p = compiled(all, 3); /* the same effect named often is one effect */
     cr_assert_eq(bl_run(p), BL_OK);
     cr_expect(held(a)[0] == 5 && held(a)[1] == 2);
@@ -183,8 +186,8 @@ Test(run, a_run_that_fails_has_changed_nothing)
     int32_t good[] = {3, 0}, high[] = {0, 4}, negative[] = {-1, 0};
     cr_assert_eq(bl_set_input(r.program, r.tokens, high, sizeof(high)), BL_OK);
     cr_expect_eq(bl_run(r.program), BL_ERR_INDEX);
-    cr_expect(error_says(bl_program_error(r.program), BL_ERR_INDEX, "bl_embedding", "4", "test_run.c", NULL), "%s",
-              error_text(bl_program_error(r.program)));
+    cr_expect(error_says(bl_program_error(r.program), BL_ERR_INDEX, "bl_embedding", "4", "test_run.c", NULL),
+              "%s", error_text(bl_program_error(r.program)));
     expect_step(&r, 0);
     cr_assert_eq(bl_set_input(r.program, r.tokens, good, sizeof(good)), BL_OK);
     cr_expect_eq(bl_run(r.program), BL_OK);
@@ -197,7 +200,8 @@ Test(run, a_run_that_fails_has_changed_nothing)
     }
     cr_expect(error_says(bl_program_error(r.program), BL_ERR_INDEX, "-1", NULL));
     float rows[4];
-    cr_expect_eq(bl_read(r.program, r.rows, rows, sizeof(rows)), BL_ERR_STATE, "the outputs are half of this run's");
+    cr_expect_eq(bl_read(r.program, r.rows, rows, sizeof(rows)), BL_ERR_STATE,
+                 "the outputs are half of this run's");
     cr_assert_eq(bl_set_input(r.program, r.tokens, good, sizeof(good)), BL_OK);
     cr_expect_eq(bl_run(r.program), BL_OK);
     expect_step(&r, 2);

@@ -1,4 +1,5 @@
-/* Ops of the user's: computed, composite, with several outputs, fused or failing, and programs inside runs. */
+/* Ops of the user's: computed, composite, with several outputs, fused or failing, and programs inside runs.
+ */
 #include "bowline/bowline.h"
 #include "support/errors.h"
 
@@ -102,7 +103,8 @@ Test(user_op, computed_and_differentiated)
     float data[] = {1, 2, 3, 4, 5, 6}, w0[] = {1.5f, 2, 0.5f};
     bl_tensor *c = bl_constant(graph, BL_F32, BL_SHAPE(2, 3), data);
     /* Its inputs come contiguous and row by row, whatever they are. */
-    bl_tensor *turned = power(bl_transpose(c, 0, 1), 2), *spread = power(bl_expand(bl_slice(c, 1, 1, 2, 1), BL_SHAPE(2, 2)), 2);
+    bl_tensor *turned = power(bl_transpose(c, 0, 1), 2),
+              *spread = power(bl_expand(bl_slice(c, 1, 1, 2, 1), BL_SHAPE(2, 2)), 2);
     bl_tensor *same = power(bl_full(graph, BL_F32, BL_SHAPE(2), 3), 2);
     bl_tensor *outputs[] = {turned, spread, same};
     bl_program *p = compiled(outputs, 3);
@@ -158,11 +160,13 @@ static bl_status compute_pairs(const bl_compute_call *call)
 Test(user_op, many_inputs_and_several_outputs)
 {
     float data[] = {1, 2, 3, 4};
-    bl_tensor *x = bl_constant(graph, BL_F32, BL_SHAPE(4), data), *inputs[] = {x, bl_neg(x), x, bl_square(x), x, x};
+    bl_tensor *x = bl_constant(graph, BL_F32, BL_SHAPE(4), data),
+              *inputs[] = {x, bl_neg(x), x, bl_square(x), x, x};
     bl_op op = like("pairs", compute_pairs);
     op.infer = infer_pairs;
     op.output_count = 3;
-    bl_tensor *sums = bl_apply(graph, &op, inputs, 6, NULL), *count = bl_output(sums, 1), *none = bl_output(sums, 2);
+    bl_tensor *sums = bl_apply(graph, &op, inputs, 6, NULL), *count = bl_output(sums, 1),
+              *none = bl_output(sums, 2);
     bl_tensor *after = bl_neg(sums), *only = bl_output(bl_apply(graph, &op, inputs, 1, NULL), 1);
     bl_tensor *outputs[] = {count, after, none, only};
     bl_program *p = compiled(outputs, 4);
@@ -203,8 +207,8 @@ Test(user_op, without_inputs)
 
 /* ---- a definition and a kernel ---- */
 
-static void decompose_power_of_two(bl_graph *g, bl_tensor *const *inputs, size_t count, const void *attributes,
-                                   bl_tensor **outputs)
+static void decompose_power_of_two(bl_graph *g, bl_tensor *const *inputs, size_t count,
+                                   const void *attributes, bl_tensor **outputs)
 {
     (void)g, (void)count, (void)attributes;
     outputs[0] = bl_exp(bl_mul_scalar(inputs[0], log(2.0)));
@@ -250,8 +254,9 @@ Test(user_op, a_failing_compute_commits_nothing)
     bl_program *p = compiled(outputs, 2);
     for (int i = 0; i < 3; i++)
         cr_expect_eq(bl_run(p), BL_ERR_IO);
-    cr_expect(error_says(bl_program_error(p), BL_ERR_IO, "bl_sensor: ", "left eye", "(robot, test_user_op.c:", NULL), "%s",
-              error_text(bl_program_error(p)));
+    cr_expect(error_says(bl_program_error(p), BL_ERR_IO, "bl_sensor: ", "left eye",
+                         "(robot, test_user_op.c:", NULL),
+              "%s", error_text(bl_program_error(p)));
     cr_expect_eq(bl_program_error(p)->line, line);
     cr_expect_eq(((const float *)bl_parameter_data(a))[0], 0);
     cr_expect_eq(bl_graph_error(graph)->code, BL_OK, "a run's error is not the graph's");
@@ -279,7 +284,8 @@ static bl_status compute_free_inner(const bl_compute_call *call)
 Test(user_op, a_run_inside_a_run)
 {
     bl_op nested = like("nested", compute_run_inner);
-    bl_parameter *a = bl_params_add_buffer(params, "a", BL_F32, BL_SHAPE(2)), *b = bl_params_add_buffer(params, "b", BL_F32, BL_SHAPE(2));
+    bl_parameter *a = bl_params_add_buffer(params, "a", BL_F32, BL_SHAPE(2)),
+                 *b = bl_params_add_buffer(params, "b", BL_F32, BL_SHAPE(2));
     bl_tensor *ta = bl_use(graph, a), *tb = bl_use(graph, b), *read = bl_neg(ta);
     bl_tensor *write_a = bl_assign(a, bl_add_scalar(ta, 1)), *write_b = bl_assign(b, bl_add_scalar(tb, 1));
     bl_tensor *reads_a = bl_apply(graph, &nested, &ta, 1, NULL);
@@ -310,7 +316,8 @@ Test(user_op, a_run_inside_a_run)
 Test(user_op, a_program_is_not_freed_inside_its_own_run)
 {
     bl_op suicidal = like("suicidal", compute_free_inner);
-    bl_tensor *x = bl_full(graph, BL_F32, BL_SHAPE(2), 3), *y = bl_neg(bl_apply(graph, &suicidal, &x, 1, NULL));
+    bl_tensor *x = bl_full(graph, BL_F32, BL_SHAPE(2), 3),
+              *y = bl_neg(bl_apply(graph, &suicidal, &x, 1, NULL));
     inner = compiled(&y, 1);
     cr_assert_eq(bl_run(inner), BL_OK);
     cr_expect_eq(bl_item_at(inner, y, BL_SHAPE(1)), -3);

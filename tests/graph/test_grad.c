@@ -161,9 +161,11 @@ Test(grad, arguments)
     bl_graph *elsewhere = bl_graph_new(context);
     bl_tensor *foreign = bl_scalar(elsewhere, BL_F64, 1);
     bl_tensor *x = vector(2, data), *y = bl_exp(x), *n = bl_full(graph, BL_I64, BL_SHAPE(2), 1);
-    bl_tensor *wrt[] = {x, y}, *wrt_null[] = {x, NULL}, *wrt_integer[] = {n, x}, *wrt_foreign[] = {x, foreign};
+    bl_tensor *wrt[] = {x, y}, *wrt_null[] = {x, NULL}, *wrt_integer[] = {n, x},
+              *wrt_foreign[] = {x, foreign};
     bl_tensor *outputs[] = {y, x}, *second_null[] = {y, NULL}, *first_null[] = {NULL, y};
-    bl_tensor *wide[] = {bl_full(graph, BL_F64, BL_SHAPE(3), 1)}, *single[] = {bl_full(graph, BL_F32, BL_SHAPE(2), 1)};
+    bl_tensor *wide[] = {bl_full(graph, BL_F64, BL_SHAPE(3), 1)},
+              *single[] = {bl_full(graph, BL_F32, BL_SHAPE(2), 1)};
     expect_refused(second_null, 2, NULL, wrt, BL_ERR_ARGUMENT, "NULL");
     expect_refused(first_null, 2, NULL, wrt, BL_ERR_ARGUMENT, "NULL");
     expect_refused(first_null, 1, NULL, wrt, BL_ERR_ARGUMENT, "NULL");

@@ -86,7 +86,8 @@ Test(graph, full)
     cr_assert_eq(bl_eval(bl_scalar(graph, BL_F32, 0.1), &single, sizeof(single)), BL_OK);
     cr_expect_eq(single, 0.1f);
     int64_t whole[2];
-    cr_assert_eq(bl_eval(bl_full(graph, BL_I64, BL_SHAPE(2), -9007199254740992.0), whole, sizeof(whole)), BL_OK);
+    cr_assert_eq(bl_eval(bl_full(graph, BL_I64, BL_SHAPE(2), -9007199254740992.0), whole, sizeof(whole)),
+                 BL_OK);
     cr_expect(whole[0] == -9007199254740992 && whole[1] == whole[0]);
     int32_t small;
     cr_assert_eq(bl_eval(bl_scalar(graph, BL_I32, INT32_MIN), &small, sizeof(small)), BL_OK);
@@ -163,7 +164,8 @@ Test(graph, scopes_labels_and_places)
     cr_expect_null(bl_label(NULL, "x"));
     cr_expect_null(bl_at(NULL, "x", 1));
     cr_expect(!bl_tensor_valid(bl_label(bl_add(w, b), "x")));
-    cr_expect(error_says(bl_graph_error(graph), BL_ERR_SHAPE, "bl_add", NULL), "a label on an error changes nothing");
+    cr_expect(error_says(bl_graph_error(graph), BL_ERR_SHAPE, "bl_add", NULL),
+              "a label on an error changes nothing");
     bl_params_free(params);
 }
 
@@ -192,7 +194,7 @@ static size_t build_all(bl_tensor *x, bl_tensor *good, bl_tensor **results)
     size_t n = 0;
     bl_tensor *pair[] = {good, x};
     bl_cross_entropy_options options = bl_cross_entropy_defaults();
-#define TRY(call) results[n++] = (call)
+#define TRY(call)         results[n++] = (call)
 #define TRY_BOTH(builder) TRY(builder(x, good)), TRY(builder(good, x))
     TRY_BOTH(bl_add);
     TRY_BOTH(bl_sub);
@@ -383,7 +385,8 @@ Test(graph, reset_and_record_again)
     bl_tensor *x, *gradient = record(g, params, &x, 6);
     int64_t nodes = bl_graph_node_count(g);
     bl_program *program = bl_compile(counted, gradient);
-    cr_assert_eq(bl_set_input(program, x, data, sizeof(data)), BL_OK, "%s", error_text(bl_program_error(program)));
+    cr_assert_eq(bl_set_input(program, x, data, sizeof(data)), BL_OK, "%s",
+                 error_text(bl_program_error(program)));
     cr_assert_eq(bl_run(program), BL_OK, "%s", error_text(bl_program_error(program)));
     cr_assert_eq(bl_read(program, gradient, first, sizeof(first)), BL_OK);
 

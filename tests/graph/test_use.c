@@ -88,41 +88,46 @@ Test(use, refused)
     bl_context_free(foreign);
 }
 
-/* Enough parameters for the table of uses to grow several times, dropped half way and used again. */
+/* Enough parameters for the table of uses to grow several times and to collide, dropped half way and used
+ * again. Triangular numbers pick them, since consecutive ids hash too well. */
 Test(use, many)
 {
     enum {
-        COUNT = 300
+        POOL = 4096,
+        COUNT = 500
     };
     bl_context *context = bl_context_new(NULL);
     bl_params *params = bl_params_new(context);
     bl_graph *graph = bl_graph_new(context);
-    bl_parameter *parameters[COUNT];
+    static bl_parameter *pool[POOL];
     bl_tensor *tensors[COUNT];
     char name[16];
-    for (int i = 0; i < COUNT; i++) {
+    for (int i = 0; i < POOL; i++) {
         snprintf(name, sizeof(name), "p%d", i);
-        parameters[i] = F32_ZEROS(params, name, 1);
+        pool[i] = F32_ZEROS(params, name, 1);
     }
-    for (int round = 0; round < 2; round++) {
+    for (int kept = 0; kept < COUNT; kept += 50) {
         bl__graph_mark mark = {0};
         for (int i = 0; i < COUNT; i++) {
-            if (i == COUNT / 3)
+            if (i == kept)
                 mark = bl__graph_position(graph);
-            tensors[i] = bl_use(graph, parameters[i]);
+            tensors[i] = bl_use(graph, pool[i * (i + 1) / 2 % POOL]);
         }
         bl__graph_rewind(graph, &mark);
-        for (int i = 0; i < COUNT; i++)
-            cr_assert_eq(atomic_load(&parameters[i]->references), i < COUNT / 3 ? 2 : 1);
+        for (int i = 0; i < COUNT; i++) {
+            bool held = atomic_load(&pool[i * (i + 1) / 2 % POOL]->references) == 2;
+            cr_assert_eq(held, i < kept, "parameter %d of %d", i, kept);
+        }
         for (int i = COUNT - 1; i >= 0; i--) {
-            bl_tensor *again = bl_use(graph, parameters[i]);
-            cr_assert(bl_tensor_parameter(again) == parameters[i] && bl_use(graph, parameters[i]) == again);
-            cr_assert(i >= COUNT / 3 || again == tensors[i]);
+            bl_parameter *parameter = pool[i * (i + 1) / 2 % POOL];
+            bl_tensor *again = bl_use(graph, parameter);
+            cr_assert(bl_tensor_parameter(again) == parameter && bl_use(graph, parameter) == again);
+            cr_assert(i >= kept || again == tensors[i]);
         }
         cr_assert_eq(bl_graph_node_count(graph), COUNT);
         bl_graph_reset(graph);
-        for (int i = 0; i < COUNT; i++)
-            cr_assert_eq(atomic_load(&parameters[i]->references), 1);
+        for (int i = 0; i < POOL; i++)
+            cr_assert_eq(atomic_load(&pool[i]->references), 1);
     }
     bl_graph_free(graph);
     bl_params_free(params);

@@ -31,7 +31,8 @@ Test(binary, broadcasts)
 
 Test(binary, integers_wrap)
 {
-    bl_tensor *most = CONSTANT(BL_I32, BL_SHAPE(2), 2147483647, -2147483648.0), *one = bl_scalar(graph, BL_I32, 1);
+    bl_tensor *most = CONSTANT(BL_I32, BL_SHAPE(2), 2147483647, -2147483648.0),
+              *one = bl_scalar(graph, BL_I32, 1);
     EXPECT(bl_add(most, one), -2147483648.0, -2147483647);
     EXPECT(bl_sub(most, one), 2147483646, 2147483647);
     EXPECT(bl_mul(most, most), 1, 0);
@@ -42,7 +43,8 @@ Test(binary, integers_wrap)
 /* Values and derivatives of PyTorch 1.13, which agrees at every special place but da at (nan, 0). */
 Test(binary, pow_at_special_places)
 {
-    bl_tensor *a = REAL(BL_SHAPE(7), 0, 0, 0, 2, -2, 1.5, nan_), *b = REAL(BL_SHAPE(7), 0, 2, -1, 3, 2, -0.5, 0);
+    bl_tensor *a = REAL(BL_SHAPE(7), 0, 0, 0, 2, -2, 1.5, nan_),
+              *b = REAL(BL_SHAPE(7), 0, 2, -1, 3, 2, -0.5, 0);
     bl_tensor *y = bl_pow(a, b);
     EXPECT(y, 1, 0, inf, 8, 4, 0.816496580927726, 1);
     EXPECT(bl_gradient(y, a), 0, 0, -inf, 12, -4, -0.2721655269759087, 0);
@@ -78,7 +80,8 @@ Test(binary, the_same_tensor_twice)
 Test(binary, refuses_shapes_and_dtypes)
 {
     bl_tensor *a = REAL(BL_SHAPE(2, 3), 1, 2, 3, 4, 5, 6), *narrow = bl_full(graph, BL_F32, BL_SHAPE(3), 1);
-    bl_tensor *integers = bl_full(graph, BL_I64, BL_SHAPE(3), 1), *bools = bl_full(graph, BL_BOOL, BL_SHAPE(3), 1);
+    bl_tensor *integers = bl_full(graph, BL_I64, BL_SHAPE(3), 1),
+              *bools = bl_full(graph, BL_BOOL, BL_SHAPE(3), 1);
     bl_tensor *storage = bl_cast(narrow, BL_BF16);
     EXPECT_ERROR(bl_add(a, REAL(BL_SHAPE(2), 1, 2)), BL_ERR_SHAPE,
                  "bl_add: shapes do not broadcast: [2,3] and [2]", "test_binary.c");
@@ -86,8 +89,10 @@ Test(binary, refuses_shapes_and_dtypes)
                  "cast the second operand by bl_cast(.., BL_F64)");
     EXPECT_ERROR(bl_sub(integers, narrow), BL_ERR_DTYPE, "i64 [3] and f32 [3]",
                  "cast the first operand by bl_cast(.., BL_F32)");
-    EXPECT_ERROR(bl_add(bools, bools), BL_ERR_DTYPE, "bl_add: the first operand is bool, not f32, f64, i32 or i64");
-    EXPECT_ERROR(bl_div(integers, integers), BL_ERR_DTYPE, "bl_div: the first operand is i64, not f32 or f64");
+    EXPECT_ERROR(bl_add(bools, bools), BL_ERR_DTYPE,
+                 "bl_add: the first operand is bool, not f32, f64, i32 or i64");
+    EXPECT_ERROR(bl_div(integers, integers), BL_ERR_DTYPE,
+                 "bl_div: the first operand is i64, not f32 or f64");
     EXPECT_ERROR(bl_pow(narrow, integers), BL_ERR_DTYPE, "bl_pow: the second operand is i64");
     EXPECT_ERROR(bl_maximum(narrow, storage), BL_ERR_DTYPE,
                  "bl_maximum: the second operand is bf16, which is storage only: cast it to f32 first");

@@ -75,7 +75,8 @@ Test(compare, refuses)
     EXPECT_ERROR(bl_where(x, x, x), BL_ERR_DTYPE, "bl_where: the first operand is f64, not bool: cast it");
     EXPECT_ERROR(bl_where(bools, x, n), BL_ERR_DTYPE, "bl_where: dtypes differ: f64 [2] and i32 [2]",
                  "cast the third operand");
-    EXPECT_ERROR(bl_where(bools, half, half), BL_ERR_DTYPE, "the second operand is f16, which is storage only");
+    EXPECT_ERROR(bl_where(bools, half, half), BL_ERR_DTYPE,
+                 "the second operand is f16, which is storage only");
     EXPECT_ERROR(bl_where(bools, x, REAL(BL_SHAPE(3), 1, 2, 3)), BL_ERR_SHAPE, "[2] and [3]");
     EXPECT_ERROR(bl_where(bools, x, NULL), BL_ERR_ARGUMENT, "bl_where: a tensor is NULL", "test_compare.c");
     cr_assert_null(bl_where(NULL, NULL, NULL));

@@ -65,7 +65,8 @@ Test(leaf, refuses_bad_arguments)
 {
     EXPECT_ERROR(bl_input(graph, NULL, BL_F32, BL_SCALAR), BL_ERR_ARGUMENT, "bl_input: the name is NULL",
                  "test_leaf.c");
-    EXPECT_ERROR(bl_constant(graph, BL_F32, BL_SHAPE(2), NULL), BL_ERR_ARGUMENT, "bl_constant: ", "[2]", "NULL");
+    EXPECT_ERROR(bl_constant(graph, BL_F32, BL_SHAPE(2), NULL), BL_ERR_ARGUMENT, "bl_constant: ", "[2]",
+                 "NULL");
     EXPECT_ERROR(bl_full(graph, BL_I32, BL_SHAPE(2), 0.5), BL_ERR_ARGUMENT, "bl_full: i32 cannot hold 0.5");
     EXPECT_ERROR(bl_scalar(graph, BL_I64, 0x1p63), BL_ERR_ARGUMENT, "bl_scalar: i64 cannot hold");
     EXPECT_ERROR(bl_scalar(graph, BL_I32, (double)NAN), BL_ERR_ARGUMENT, "cannot hold nan");
@@ -78,8 +79,10 @@ Test(leaf, refuses_bad_arguments)
 
 Test(leaf, refuses_bad_dtypes)
 {
-    EXPECT_ERROR(bl_input(graph, "x", BL_DTYPE_COUNT, BL_SCALAR), BL_ERR_DTYPE, "bl_input: there is no dtype 7");
-    EXPECT_ERROR(bl_full(graph, BL_BF16, BL_SCALAR, 0), BL_ERR_DTYPE, "bl_full: bf16 is storage only", "cast");
+    EXPECT_ERROR(bl_input(graph, "x", BL_DTYPE_COUNT, BL_SCALAR), BL_ERR_DTYPE,
+                 "bl_input: there is no dtype 7");
+    EXPECT_ERROR(bl_full(graph, BL_BF16, BL_SCALAR, 0), BL_ERR_DTYPE, "bl_full: bf16 is storage only",
+                 "cast");
     EXPECT_ERROR(bl_scalar(graph, BL_F16, 0), BL_ERR_DTYPE, "bl_scalar: f16 is storage only");
 }
 
@@ -88,7 +91,7 @@ Test(leaf, refuses_bad_shapes)
     double value = 0;
     EXPECT_ERROR(bl_input(graph, "x", BL_F32, BL_SHAPE(2, -1)), BL_ERR_SHAPE, "bl_input: ", "[2,-1]");
     EXPECT_ERROR(bl_full(graph, BL_F32, bl_shape_of(9, NULL), 0), BL_ERR_SHAPE, "bl_full: ", "rank");
-    EXPECT_ERROR(bl_constant(graph, BL_F32, BL_SHAPE(INT64_MAX, 2), &value), BL_ERR_OVERFLOW, "bl_constant: ",
-                 "cannot be counted", "[9223372036854775807,2]");
+    EXPECT_ERROR(bl_constant(graph, BL_F32, BL_SHAPE(INT64_MAX, 2), &value), BL_ERR_OVERFLOW,
+                 "bl_constant: ", "cannot be counted", "[9223372036854775807,2]");
     EXPECT_ERROR(bl_full(graph, BL_BOOL, BL_SHAPE(INT64_MAX / 4), 0), BL_ERR_OVERFLOW, "bl_full: ");
 }

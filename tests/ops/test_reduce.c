@@ -49,7 +49,7 @@ Test(reduce, derivatives)
 {
     bl_tensor *x = matrix(), *w = REAL(BL_SHAPE(2), 10, 100);
     EXPECT(bl_gradient(bl_mul(bl_sum(x, BL_AXES(1), false), w), x), 10, 10, 10, 100, 100, 100);
-    EXPECT(bl_gradient(bl_mul(bl_mean(x, BL_AXES(0), true), x), x), 1.5 + 0.5, 4 + 4, 3.5 + 3.5 - 3, 2 + 0, 4 + 4, 7);
+    EXPECT(bl_gradient(bl_mul(bl_mean(x, BL_AXES(0), true), x), x), 3, 8, 7, 3, 8, 7);
 }
 
 Test(reduce, ties_share)
@@ -57,7 +57,6 @@ Test(reduce, ties_share)
     bl_tensor *x = matrix(), *y = bl_max(x, BL_AXES(1), false);
     EXPECT(y, 3, 5);
     EXPECT(bl_gradient(y, x), 0, 0.5, 0.5, 0, 1, 0);
-    EXPECT(bl_gradient(bl_max(bl_full(graph, BL_F64, BL_SHAPE(4), 2), BL_ALL_AXES, true), x), 0, 0, 0, 0, 0, 0);
     bl_tensor *same = REAL(BL_SHAPE(4), 7, 7, 7, 7);
     EXPECT(bl_gradient(bl_max(same, BL_ALL_AXES, true), same), 0.25, 0.25, 0.25, 0.25);
 }
@@ -82,7 +81,8 @@ Test(reduce, over_nothing)
     EXPECT_TYPE(bl_max(x, BL_AXES(0), false), BL_F64, BL_SHAPE(0));
     EXPECT_TYPE(bl_gradient(bl_mean(x, BL_AXES(1), false), x), BL_F64, BL_SHAPE(2, 0));
     EXPECT_ERROR(bl_max(x, BL_AXES(1), false), BL_ERR_SHAPE, "bl_max: axis 1 of [2,0] has no elements");
-    EXPECT_ERROR(bl_argmax(x, BL_ALL_AXES, false), BL_ERR_SHAPE, "bl_argmax: axis 1 of [2,0] has no elements");
+    EXPECT_ERROR(bl_argmax(x, BL_ALL_AXES, false), BL_ERR_SHAPE,
+                 "bl_argmax: axis 1 of [2,0] has no elements");
 }
 
 /* f32 sums are accumulated in f64: 2^24 + 1 + 1 + .. would stand still. */
@@ -121,7 +121,8 @@ Test(reduce, refuses)
     EXPECT_ERROR(bl_sum(bl_scalar(graph, BL_F64, 1), BL_AXES(0), false), BL_ERR_ARGUMENT, "axis 0", "[]");
     EXPECT_ERROR(bl_sum(bools, BL_ALL_AXES, false), BL_ERR_DTYPE, "bl_sum: the operand is bool");
     EXPECT_ERROR(bl_mean(n, BL_ALL_AXES, false), BL_ERR_DTYPE, "bl_mean: the operand is i32, not f32 or f64");
-    EXPECT_ERROR(bl_max(bl_cast(x, BL_BF16), BL_ALL_AXES, false), BL_ERR_DTYPE, "bf16, which is storage only");
+    EXPECT_ERROR(bl_max(bl_cast(x, BL_BF16), BL_ALL_AXES, false), BL_ERR_DTYPE,
+                 "bf16, which is storage only");
     EXPECT_ERROR(bl_argmax(bools, BL_ALL_AXES, false), BL_ERR_DTYPE, "bl_argmax: the operand is bool");
     cr_assert_null(bl_sum(NULL, BL_ALL_AXES, false));
 }

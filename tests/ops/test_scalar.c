@@ -40,7 +40,8 @@ Test(scalar, derivatives)
     EXPECT(bl_gradient(bl_scalar_sub(1, x), x), -1, -1, -1);
     EXPECT(bl_gradient(bl_scalar_div(2, x), x), -2, -0.5, -8);
     EXPECT(bl_gradient(bl_maximum_scalar(x, 0.5), x), 1, 0, 0.5);
-    EXPECT(bl_gradient(bl_maximum_scalar(REAL(BL_SHAPE(1), nan_), 0.5), x), 0, 0, 0);
+    bl_tensor *unknown = REAL(BL_SHAPE(1), nan_);
+    EXPECT(bl_gradient(bl_maximum_scalar(unknown, 0.5), unknown), 1);
 }
 
 Test(scalar, pow_derivatives)
@@ -66,14 +67,17 @@ Test(scalar, without_elements)
 Test(scalar, refuses)
 {
     bl_tensor *n = CONSTANT(BL_I64, BL_SHAPE(2), 1, 2), *half = bl_cast(n, BL_F16);
-    EXPECT_ERROR(bl_add_scalar(n, 0.5), BL_ERR_ARGUMENT, "bl_add_scalar: i64 cannot hold 0.5", "test_scalar.c");
+    EXPECT_ERROR(bl_add_scalar(n, 0.5), BL_ERR_ARGUMENT, "bl_add_scalar: i64 cannot hold 0.5",
+                 "test_scalar.c");
     EXPECT_ERROR(bl_sub_scalar(n, 0x1p70), BL_ERR_ARGUMENT, "bl_sub_scalar: i64 cannot hold 1.18");
     EXPECT_ERROR(bl_maximum_scalar(n, inf), BL_ERR_ARGUMENT, "cannot hold inf");
     EXPECT_ERROR(bl_scalar_sub(0.5, n), BL_ERR_ARGUMENT, "bl_scalar_sub: i64 cannot hold 0.5");
-    EXPECT_ERROR(bl_div_scalar(n, 2), BL_ERR_DTYPE, "bl_div_scalar: the operand is i64, not f32 or f64: cast it");
+    EXPECT_ERROR(bl_div_scalar(n, 2), BL_ERR_DTYPE,
+                 "bl_div_scalar: the operand is i64, not f32 or f64: cast it");
     EXPECT_ERROR(bl_pow_scalar(n, 2), BL_ERR_DTYPE, "bl_pow_scalar: the operand is i64");
     EXPECT_ERROR(bl_scalar_div(2, n), BL_ERR_DTYPE, "bl_scalar_div: the operand is i64");
-    EXPECT_ERROR(bl_mul_scalar(half, 2), BL_ERR_DTYPE, "bl_mul_scalar: the operand is f16, which is storage only");
+    EXPECT_ERROR(bl_mul_scalar(half, 2), BL_ERR_DTYPE,
+                 "bl_mul_scalar: the operand is f16, which is storage only");
     EXPECT_ERROR(bl_mul_scalar(bl_cast(n, BL_BOOL), 0.5), BL_ERR_DTYPE, "the operand is bool");
     cr_assert_null(bl_add_scalar(NULL, 1));
 }

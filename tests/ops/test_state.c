@@ -122,6 +122,7 @@ Test(state, group_refuses_what_is_no_effect)
 {
     bl_tensor *tensors[] = {bl_assign(state, bl_full(graph, BL_F64, BL_SHAPE(2, 3), 4)),
                             bl_scalar(graph, BL_F64, 1)};
-    EXPECT_ERROR(bl_group(graph, tensors, 2), BL_ERR_ARGUMENT, "bl_group: operand 2 is a full, not an effect");
+    EXPECT_ERROR(bl_group(graph, tensors, 2), BL_ERR_ARGUMENT,
+                 "bl_group: operand 2 is a full, not an effect");
     cr_assert_null(bl_group(NULL, tensors, 1));
 }

@@ -97,14 +97,17 @@ Test(unary, without_elements)
 
 Test(unary, refuses)
 {
-    bl_tensor *n = CONSTANT(BL_I64, BL_SHAPE(2), 1, 2), *bools = bl_cast(n, BL_BOOL), *half = bl_cast(n, BL_F16);
+    bl_tensor *n = CONSTANT(BL_I64, BL_SHAPE(2), 1, 2), *bools = bl_cast(n, BL_BOOL),
+              *half = bl_cast(n, BL_F16);
     bl_tensor *(*const reals[])(bl_tensor *) = {bl_exp, bl_log, bl_sqrt, bl_tanh, bl_sigmoid};
     bl_tensor *(*const numbers[])(bl_tensor *) = {bl_neg, bl_square, bl_abs, bl_sign, bl_relu};
     for (int i = 0; i < 5; i++) {
         EXPECT_ERROR(reals[i](n), BL_ERR_DTYPE, "the operand is i64, not f32 or f64: cast it first");
         EXPECT_ERROR(numbers[i](bools), BL_ERR_DTYPE, "the operand is bool, not f32, f64, i32 or i64");
-        EXPECT_ERROR(reals[i](half), BL_ERR_DTYPE, "the operand is f16, which is storage only: cast it to f32");
-        EXPECT_ERROR(numbers[i](half), BL_ERR_DTYPE, "the operand is f16, which is storage only: cast it to f32");
+        EXPECT_ERROR(reals[i](half), BL_ERR_DTYPE,
+                     "the operand is f16, which is storage only: cast it to f32");
+        EXPECT_ERROR(numbers[i](half), BL_ERR_DTYPE,
+                     "the operand is f16, which is storage only: cast it to f32");
         cr_assert_null(reals[i](NULL));
         cr_assert_null(numbers[i](NULL));
     }

@@ -23,7 +23,7 @@ static void add_operand(bl__text *text, const bl_program *p, const bl__operand *
     const bl__storage *storage = &p->storages[source.storage];
     bl__text_add(text, "%s ", bl_dtype_name(operand->dtype));
     bl__text_shape(text, bl_shape_of(operand->rank, operand->size));
-    switch (storage->place) {
+    switch ((bl__location)storage->place) {
     case BL__WORKSPACE:
         bl__text_add(text, " @%zu", p->storages[storage->root].offset + source.offset);
         break;

@@ -75,7 +75,8 @@ size_t bl__new_storage(bl__lowering *l, bl__location place, size_t bytes)
         return SIZE_MAX;
     }
     size_t index = p->storage_count++;
-    p->storages[index] = (bl__storage){.place = place, .root = (uint32_t)index, .bytes = bytes, .last = -1};
+    p->storages[index] = (bl__storage){
+        .place = (uint8_t)place, .device = p->device, .root = (uint32_t)index, .bytes = bytes, .last = -1};
     return index;
 }
 
@@ -176,6 +177,17 @@ static bool add_instruction(bl__lowering *l, const bl__node *origin, const char 
     return true;
 }
 
+/* The kernel of an op on the program's device; NULL when it has none. */
+static const bl__kernel *kernel_of(const bl__lowering *l, int key)
+{
+    switch (l->program->device) {
+    case BL__DEVICE_CPU:
+        return bl__cpu_kernel(key);
+    default:
+        return NULL;
+    }
+}
+
 bool bl__copy_value(bl__lowering *l, const bl__node *origin, const bl__value *from, bl__value *to)
 {
     const bl__dims *dims = bl__dims_of(l, from->rank, from->size);
@@ -188,7 +200,7 @@ bool bl__copy_value(bl__lowering *l, const bl__node *origin, const bl__value *fr
     to->size = dims->size;
     to->stride = dims->stride;
     to->contiguous = true;
-    if (add_instruction(l, origin, "copy", bl__cpu_kernel(BL__KEY_COPY), from, 1, to, 1, NULL))
+    if (add_instruction(l, origin, "copy", kernel_of(l, BL__KEY_COPY), from, 1, to, 1, NULL))
         return true;
     bl__lower_out_of_memory(l);
     return false;
@@ -322,7 +334,7 @@ static bool make_outputs(bl__lowering *l, const bl__node *node)
 static void lower_op(bl__lowering *l, const bl__node *node)
 {
     const bl_op *op = node->op;
-    const bl__kernel *kernel = op->compute ? &user_kernel : bl__cpu_kernel(op->key);
+    const bl__kernel *kernel = op->compute ? &user_kernel : kernel_of(l, op->key);
     if (!kernel) {
         bl__program_fail(l->program, BL_ERR_UNSUPPORTED, op->name, "there is no kernel for it");
         return;

@@ -26,7 +26,8 @@ typedef struct bl__storage {
         void *data;    /* of a constant */
     };
     uint32_t root; /* an index; its own when it stands alone */
-    bl__location place;
+    uint8_t place; /* a bl__location */
+    bl__device device;
 } bl__storage;
 
 /* Where an operand's data stands: resolved to a pointer before the first run. */
@@ -95,6 +96,7 @@ struct bl_program {
     bl__program_head head; /* first: see context.h */
     bl__arena arena;
     bl_precision precision;
+    bl__device device; /* whose kernels run it */
     bl__instruction *instructions;
     bl__storage *storages;
     bl__state *states;

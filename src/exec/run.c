@@ -22,7 +22,7 @@ const bl_error *bl_program_error(const bl_program *program)
 
 static unsigned char *storage_data(const bl_program *p, const bl__storage *storage)
 {
-    switch (storage->place) {
+    switch ((bl__location)storage->place) {
     case BL__WORKSPACE:
         return p->workspace ? p->workspace + p->storages[storage->root].offset : NULL;
     case BL__CONSTANT:

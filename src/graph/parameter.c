@@ -40,6 +40,7 @@ bl_parameter *bl__parameter_new(bl_context *context, const char *name, bl_dtype 
     parameter->count = count;
     parameter->shape = shape;
     parameter->dtype = dtype;
+    parameter->device = BL__DEVICE_CPU;
     parameter->buffer = buffer;
     parameter->trainable = !buffer;
     return parameter;

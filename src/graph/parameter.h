@@ -4,6 +4,7 @@
 
 #include "bowline/parameters.h"
 #include "graph/context.h"
+#include "graph/device.h"
 
 #include <stdatomic.h>
 
@@ -31,6 +32,7 @@ struct bl_parameter {
     int64_t count;
     bl_shape shape;
     bl_dtype dtype;
+    bl__device device; /* where `data` is */
     bool buffer;
     bool trainable;
     int optimizers;  /* that keep state for it */

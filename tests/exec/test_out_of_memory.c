@@ -151,8 +151,9 @@ static bl_status run(life *l)
 static bl_status check_gradient(life *l)
 {
     bl_gradcheck_input inputs[] = {{l->tokens, token_values, sizeof(token_values)}};
+    bl_status before = bl_graph_error(l->graph)->code;
     bl_status status = bl_gradcheck(l->loss, NULL, 0, inputs, 1, NULL, &l->check);
-    cr_assert_eq(bl_graph_error(l->graph)->code, BL_OK, "the check leaves the graph as it was");
+    cr_assert_eq(bl_graph_error(l->graph)->code, before, "the check leaves the graph as it was");
     cr_assert_eq(l->check.status, status);
     cr_assert_eq(l->check.error.code, status);
     cr_assert_eq(l->check.passed, status == BL_OK);

@@ -1,11 +1,15 @@
 /* What a long tape costs: a chain of scalar products is recorded, differentiated, compiled and run, at two
  * sizes or more. Prints nanoseconds of CPU time a forward node for each phase, and how the time grows with
- * the size.
+ * the size. It does so twice: with memory that comes fresh from the system, whose clearing is part of the
+ * time, and with memory that the process has used before, which leaves the time of the library itself.
  *
  * usage: chain [--repeat N] [NODES...] */
 #include "timing.h"
 
 #include <bowline/bowline.h>
+#if defined(__GLIBC__)
+#include <malloc.h>
+#endif
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -109,49 +113,84 @@ static bool measure_size(long n, int repeats, double *total)
     return true;
 }
 
+/* What the command line asks for. */
+typedef struct wanted {
+    int repeats;
+    int size_count;
+    long sizes[MOST_SIZES];
+} wanted;
+
+static bool measure_all(const wanted *w, const char *memory)
+{
+    double totals[MOST_SIZES];
+    printf("nanoseconds of CPU time a node of the chain, median of %d, memory %s\n%9s", w->repeats, memory,
+           "nodes");
+    for (int i = 0; i < PHASES; i++)
+        printf(" %8s", phase_names[i]);
+    printf(" %8s %10s %12s %12s\n", "all", "tape", "instructions", "workspace");
+    for (int i = 0; i < w->size_count; i++) {
+        if (!measure_size(w->sizes[i], w->repeats, &totals[i]))
+            return false;
+    }
+    for (int i = 1; i < w->size_count; i++)
+        printf("time(%ld) / time(%ld) = %.2f\n", w->sizes[i], w->sizes[i - 1], totals[i] / totals[i - 1]);
+    return true;
+}
+
+/* From here on the C library keeps freed memory, and has as much of it as the largest size takes. False where
+ * it has no such setting. */
+static bool keep_memory(const wanted *w)
+{
+#if defined(__GLIBC__)
+    long largest = 1;
+    sample unused;
+    for (int i = 0; i < w->size_count; i++)
+        largest = w->sizes[i] > largest ? w->sizes[i] : largest;
+    if (!mallopt(M_MMAP_MAX, 0) || !mallopt(M_TRIM_THRESHOLD, -1))
+        return false;
+    bl_context *context = bl_context_new(NULL);
+    bool good = context && measure(context, largest, &unused);
+    bl_context_free(context);
+    return good;
+#else
+    (void)w;
+    return false;
+#endif
+}
+
 static bool usage(void)
 {
     fprintf(stderr, "usage: chain [--repeat 1..%d] [NODES...]\n", MOST_REPEATS);
     return false;
 }
 
-static bool parse(int count, char **arguments, int *repeats, long *sizes, int *size_count)
+static bool parse(int count, char **arguments, wanted *w)
 {
     for (int i = 1; i < count; i++) {
         bool repeat = strcmp(arguments[i], "--repeat") == 0;
         if (repeat && ++i == count)
             return usage();
         long value = positive(arguments[i], repeat ? MOST_REPEATS : 100000000);
-        if (value == 0 || *size_count == MOST_SIZES)
+        if (value == 0 || w->size_count == MOST_SIZES)
             return usage();
         if (repeat)
-            *repeats = (int)value;
+            w->repeats = (int)value;
         else
-            sizes[(*size_count)++] = value;
+            w->sizes[w->size_count++] = value;
     }
     return true;
 }
 
 int main(int count, char **arguments)
 {
-    long sizes[MOST_SIZES];
-    double totals[MOST_SIZES];
-    int repeats = 5, size_count = 0;
-    if (!parse(count, arguments, &repeats, sizes, &size_count))
+    wanted w = {.repeats = 3};
+    if (!parse(count, arguments, &w))
         return 2;
-    if (size_count == 0) {
-        sizes[size_count++] = 100000;
-        sizes[size_count++] = 1000000;
+    if (w.size_count == 0) {
+        w.sizes[w.size_count++] = 100000;
+        w.sizes[w.size_count++] = 1000000;
     }
-    printf("nanoseconds of CPU time a node of the chain, median of %d\n%9s", repeats, "nodes");
-    for (int i = 0; i < PHASES; i++)
-        printf(" %8s", phase_names[i]);
-    printf(" %8s %10s %12s %12s\n", "all", "tape", "instructions", "workspace");
-    for (int i = 0; i < size_count; i++) {
-        if (!measure_size(sizes[i], repeats, &totals[i]))
-            return 1;
-    }
-    for (int i = 1; i < size_count; i++)
-        printf("time(%ld) / time(%ld) = %.2f\n", sizes[i], sizes[i - 1], totals[i] / totals[i - 1]);
-    return 0;
+    if (!measure_all(&w, "fresh from the system"))
+        return 1;
+    return !keep_memory(&w) || measure_all(&w, "used before") ? 0 : 1;
 }

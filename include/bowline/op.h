@@ -80,7 +80,8 @@ struct bl_op {
      * error unless BL_OP_PIECEWISE says that zero is right or the value is not a float. */
     void (*vjp)(bl_vjp_call *call);
     /* The same values from other ops, one result an output: the definition of a fused op. Where no kernel and
-     * no `compute` stands beside it, applying the op records the decomposition. */
+     * no `compute` stands beside it, applying an op of one output records the decomposition; an op of several
+     * outputs needs `compute`. */
     void (*decompose)(bl_graph *graph, bl_tensor *const *inputs, size_t input_count, const void *attributes,
                       bl_tensor **outputs);
     /* For an op that only rearranges its first input: the layout of the output, or false when that layout

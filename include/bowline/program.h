@@ -31,8 +31,9 @@ BL_API bl_compile_options bl_compile_defaults(void);
 BL_API bl_program *bl_compile_list(bl_context *context, bl_tensor *const *outputs, size_t count,
                                    const bl_compile_options *options);
 
-/* Frees a program; NULL and the invalid program are allowed.
- * Returns: nothing. Errors: none. Ownership: takes `program`. Threads: the context's. */
+/* Frees a program. NULL is allowed, and the invalid program is freed as often as it was given; from inside
+ * its own run a program is left as it is. Returns: nothing. Errors: none. Ownership: takes `program`.
+ * Threads: the context's. */
 BL_API void bl_program_free(bl_program *program);
 
 /* The program's last error, from compile or run; code BL_OK when there was none.

@@ -76,6 +76,9 @@ apt_get() {
     "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=120 "$@"
 }
 
+# What a script wants said to cmake besides its preset.
+configure_options=()
+
 # build PRESET [TARGET...]: configures build/PRESET and builds it; quiet unless something is wrong.
 build() {
     local preset=$1 log=build/$1.log targets=()
@@ -86,8 +89,8 @@ build() {
         export CMAKE_GENERATOR=Ninja
     fi
     echo "building build/$preset"
-    if ! { cmake --preset "$preset" && cmake --build --preset "$preset" -j "$(nproc)" "${targets[@]}"; } \
-        >"$log" 2>&1; then
+    if ! { cmake --preset "$preset" "${configure_options[@]}" &&
+        cmake --build --preset "$preset" -j "$(nproc)" "${targets[@]}"; } >"$log" 2>&1; then
         cat "$log" >&2
         echo "the build of build/$preset failed" >&2
         return 1

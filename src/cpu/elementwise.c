@@ -22,6 +22,7 @@ struct plan {
     int operands;
     int64_t count;
     bl__loop loop;         /* over the inputs; the output is contiguous over it */
+    bool gathers;          /* some are GATHERED */
     int64_t rows_per_tile; /* > 1 where rows are short */
     int64_t most;          /* elements of a tile: the row's, or at most BL__TILE where there are buffers */
     size_t output_bytes;   /* of an element, as below */
@@ -77,10 +78,12 @@ static bl_status prepare(bl__call *call, bl__arena *arena, int key)
     bool buffered = false;
     int64_t row = bl__loop_row(&plan->loop);
     plan->whole = true;
+    plan->gathers = false;
     for (int k = 0; k < inputs; k++) {
         plan->bytes[k] = bl_dtype_size(call->inputs[k].dtype);
         plan->source[k] = classify(&plan->loop, k);
         plan->whole = plan->whole && plan->source[k] == DIRECT;
+        plan->gathers = plan->gathers || plan->source[k] == GATHERED;
         buffered = buffered || plan->source[k] >= SCALAR;
     }
     plan->rows_per_tile = row > 0 && row < SHORT_ROW ? BL__TILE / row : 1;
@@ -146,18 +149,17 @@ static void run_tile(const struct plan *plan, const bl__call *call, const bl__pl
 /* Tiles of whole rows. */
 static void run_short_rows(const struct plan *plan, const bl__call *call, struct buffers *buffers)
 {
-    int64_t row = bl__loop_row(&plan->loop), done = 0;
+    int64_t row = bl__loop_row(&plan->loop), most = plan->rows_per_tile * row;
     bl__place place = {{0}, {0}};
-    while (done < plan->loop.count) {
-        int64_t n = 0;
-        do {
+    for (int64_t done = 0, n; done < plan->loop.count; done += n) {
+        n = plan->loop.count - done < most ? plan->loop.count - done : most;
+        for (int64_t start = 0; plan->gathers && start < n; start += row) {
             for (int k = 0; k < plan->loop.operands; k++)
                 if (plan->source[k] == GATHERED)
-                    gather(plan, call, k, &place, 0, row, buffers->input[k], n);
-            n += row;
-        } while (bl__loop_next(&plan->loop, &place) && n < plan->rows_per_tile * row);
+                    gather(plan, call, k, &place, 0, row, buffers->input[k], start);
+            bl__loop_next(&plan->loop, &place);
+        }
         run_tile(plan, call, &place, 0, done, n, buffers);
-        done += n;
     }
 }
 

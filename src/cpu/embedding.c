@@ -124,13 +124,14 @@ static bl_status run_one_hot(const bl__call *call)
     const bl__one_hot_attributes *attributes = call->attributes;
     size_t bytes = bl_dtype_size(output->dtype);
     int64_t classes = attributes->classes;
-    bl_status status = bl__indices_check(call, indices, classes, &attributes->ignore_index, "index");
+    const int64_t *ignored = attributes->ignores ? &attributes->ignore_index : NULL;
+    bl_status status = bl__indices_check(call, indices, classes, ignored, "index");
     if (status != BL_OK)
         return status;
     bl__zero(output->data, (size_t)output->count * bytes);
     for (int64_t i = 0; i < indices->count; i++) {
         int64_t index = bl__index_at(indices, i);
-        if (index != attributes->ignore_index)
+        if (!ignored || index != *ignored)
             memcpy(bl__at(output->data, bytes, i * classes + index), one(output->dtype), bytes);
     }
     return BL_OK;

@@ -16,21 +16,14 @@ enum {
 typedef void (*bl__tile)(int64_t n, void *out, const void *const *in, const void *attributes);
 
 /* The ops whose tile functions are told apart by one dtype: that of the last input. cast needs two. */
-#define BL__TILED_OPS(X)                                                                                   \
-    X(add)                                                                                                 \
-    X(sub)                                                                                                 \
-    X(mul)                                                                                                 \
-    X(div)                                                                                                 \
-    X(pow)                                                                                                 \
-    X(maximum)                                                                                             \
-    X(add_scalar)                                                                                          \
-    X(sub_scalar)                                                                                          \
-    X(mul_scalar)                                                                                          \
-    X(div_scalar)                                                                                          \
-    X(pow_scalar)                                                                                          \
-    X(maximum_scalar) X(scalar_sub) X(scalar_div) X(neg) X(exp) X(log) X(sqrt) X(square) X(abs) X(sign)    \
-        X(relu) X(tanh) X(sigmoid) X(equal) X(not_equal) X(less) X(less_equal) X(greater) X(greater_equal) \
-            X(where)
+/* clang-format off */
+#define BL__TILED_OPS(X) \
+    X(add) X(sub) X(mul) X(div) X(pow) X(maximum) \
+    X(add_scalar) X(sub_scalar) X(mul_scalar) X(div_scalar) X(pow_scalar) X(maximum_scalar) \
+    X(scalar_sub) X(scalar_div) \
+    X(neg) X(exp) X(log) X(sqrt) X(square) X(abs) X(sign) X(relu) X(tanh) X(sigmoid) \
+    X(equal) X(not_equal) X(less) X(less_equal) X(greater) X(greater_equal) X(where)
+/* clang-format on */
 
 /* One row of tile functions an op, NULL where the op does not take the dtype. */
 #define BL__DECLARE_TILES(op) extern const bl__tile bl__tiles_##op[BL_DTYPE_COUNT];

@@ -56,17 +56,32 @@ static bl_tensor *fit(bl_tensor *gradient, const bl_tensor *tensor)
     return bl_reduce_to(gradient, shape);
 }
 
+/* Whether cotangents belong to a tensor: the 16-bit floats have them too, though nothing computes in them. */
+static bool is_float(const bl_tensor *tensor)
+{
+    return is_real(tensor) || tensor->dtype == BL_BF16 || tensor->dtype == BL_F16;
+}
+
+/* a + b; where their dtype is storage only, in f32. */
+static bl_tensor *add(bl_tensor *a, bl_tensor *b)
+{
+    bl_dtype dtype = bl_tensor_dtype(a);
+    if (dtype != BL_BF16 && dtype != BL_F16)
+        return bl_add(a, b);
+    return bl_cast(bl_add(bl_cast(a, BL_F32), bl_cast(b, BL_F32)), dtype);
+}
+
 /* Adds a cotangent to those that a tensor has. */
 static void flow(backward *b, bl_tensor *tensor, bl_tensor *cotangent)
 {
     int64_t id = tensor->node->id;
-    if (!is_real(tensor) || id < b->low || !b->depends[id - b->low])
+    if (!is_float(tensor) || id < b->low || !b->depends[id - b->low])
         return;
     bl_tensor **slots = slots_of(b, tensor->node);
     if (!slots)
         return;
     cotangent = fit(cotangent, tensor);
-    bl_tensor *sum = slots[tensor->output] ? bl_add(slots[tensor->output], cotangent) : cotangent;
+    bl_tensor *sum = slots[tensor->output] ? add(slots[tensor->output], cotangent) : cotangent;
     if (!bl_tensor_valid(sum))
         b->status = b->graph->error.code;
     slots[tensor->output] = sum;
@@ -192,7 +207,7 @@ static void visit(backward *b, bl__node *node, bl_tensor **cotangents)
         const bl_tensor *input = node->inputs[i];
         int64_t id = input->node->id;
         gradients[i] = NULL;
-        needed[i] = is_real(input) && id >= b->low && b->depends[id - b->low];
+        needed[i] = is_float(input) && id >= b->low && b->depends[id - b->low];
         any = any || needed[i];
     }
     if (!any || stops(b, node))

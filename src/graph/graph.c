@@ -44,6 +44,7 @@ void bl_graph_reset(bl_graph *graph)
     graph->located = 0;
     graph->inputs = 0;
     graph->scope = NULL;
+    graph->lost_scopes = 0;
     graph->error = (bl_error){.code = BL_OK};
 }
 
@@ -250,6 +251,7 @@ void bl_scope_push(bl_graph *graph, const char *name)
     const char *path = joined(&graph->arena, parent ? parent->path : NULL, "/", name, "");
     const char *prefix = joined(&graph->arena, parent ? parent->prefix : NULL, "", name, ".");
     if (!scope || !path || !prefix) {
+        graph->lost_scopes++;
         bl__fail(graph, BL_ERR_MEMORY, "scope_push", "no memory for a scope");
         return;
     }
@@ -261,7 +263,9 @@ void bl_scope_pop(bl_graph *graph)
 {
     if (!graph)
         return;
-    if (!graph->scope)
+    if (graph->lost_scopes > 0)
+        graph->lost_scopes--;
+    else if (!graph->scope)
         bl__fail(graph, BL_ERR_ARGUMENT, "scope_pop", "no scope is open");
     else
         graph->scope = graph->scope->parent;

@@ -60,6 +60,7 @@ struct bl_graph {
     int64_t located;        /* nodes before it know their caller's place, or never will */
     int64_t inputs;         /* bl_input leaves so far */
     const bl__scope *scope; /* the open one */
+    size_t lost_scopes;     /* pushes that failed since, whose pops do nothing */
     bl__use *uses;          /* open-addressed by parameter id; capacity a power of two */
     size_t use_capacity;
     size_t use_count;

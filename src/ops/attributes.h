@@ -7,8 +7,6 @@
 
 struct bl_parameter;
 
-#define BL__NO_INDEX INT64_MIN
-
 typedef struct bl__input_attributes {
     int64_t ordinal;  /* among the graph's inputs */
     const char *name; /* in the graph's arena */
@@ -72,8 +70,9 @@ typedef struct bl__embedding_attributes { /* embedding, embedding_backward */
 
 typedef struct bl__one_hot_attributes {
     int64_t classes;
-    int64_t ignore_index; /* an index of this value gives a row of zeros; BL__NO_INDEX: none does */
+    int64_t ignore_index; /* where `ignores`: an index of this value gives a row of zeros */
     int64_t dtype;
+    int64_t ignores;
 } bl__one_hot_attributes;
 
 typedef struct bl__loss_attributes { /* mse_loss, cross_entropy */

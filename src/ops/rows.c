@@ -147,13 +147,15 @@ static bl_status one_hot_infer(bl_infer_call *call)
 
 bl_tensor *bl__one_hot_ignoring(bl_tensor *indices, int64_t classes, int64_t ignore_index, bl_dtype dtype)
 {
-    bl__one_hot_attributes attributes = {.classes = classes, .ignore_index = ignore_index, .dtype = dtype};
+    bl__one_hot_attributes attributes = {
+        .classes = classes, .ignore_index = ignore_index, .dtype = dtype, .ignores = true};
     return bl__apply_1(&bl__op_one_hot, indices, &attributes);
 }
 
 bl_tensor *bl_one_hot(bl_tensor *indices, int64_t classes, bl_dtype dtype)
 {
-    return bl__one_hot_ignoring(indices, classes, BL__NO_INDEX, dtype);
+    bl__one_hot_attributes attributes = {.classes = classes, .dtype = dtype};
+    return bl__apply_1(&bl__op_one_hot, indices, &attributes);
 }
 
 static bl_tensor *one_hot_sample(bl_sampler *sampler)

@@ -79,7 +79,7 @@ Test(embedding, one_hot_of_any_dtype)
     const bl_dtype dtypes[] = {BL_F32, BL_F64, BL_I32, BL_I64, BL_BOOL};
     for (size_t t = 0; t < 5; t++)
         for (int integer = 0; integer < 2; integer++) {
-            const bl__one_hot_attributes attributes = {10, -7, dtypes[t]};
+            const bl__one_hot_attributes attributes = {10, -7, dtypes[t], true};
             tensor *indices = new_indices(integers[integer]);
             tensor *out = new_tensor(dtypes[t], BL_SHAPE(2, 3, 10), PLAIN);
             set(indices, 4, -7); /* ignored */
@@ -93,7 +93,7 @@ Test(embedding, one_hot_of_any_dtype)
 
 Test(embedding, one_hot_follows_the_output_not_the_attribute)
 {
-    const bl__one_hot_attributes attributes = {10, -1, BL_F32}; /* recorded in f32, run in f64 */
+    const bl__one_hot_attributes attributes = {10, -1, BL_F32, true}; /* recorded in f32, run in f64 */
     tensor *indices = new_indices(BL_I64), *out = new_tensor(BL_F64, BL_SHAPE(2, 3, 10), PLAIN);
     cr_assert_eq(call_kernel(BL__KEY_one_hot, &indices, 1, out, &attributes), BL_OK);
     cr_assert_eq(get(out, 4), 1);
@@ -106,7 +106,7 @@ Test(embedding, one_hot_follows_the_output_not_the_attribute)
 Test(embedding, empty_shapes)
 {
     const bl__embedding_attributes attributes = {-1, 0, 10};
-    const bl__one_hot_attributes no_classes = {0, 5, BL_F32};
+    const bl__one_hot_attributes no_classes = {0, 5, BL_F32, true};
     tensor *none = new_tensor(BL_I64, BL_SHAPE(0), PLAIN), *thin = new_tensor(BL_F32, BL_SHAPE(10, 0), PLAIN);
     tensor *weight = new_tensor(BL_F32, BL_SHAPE(10, 2), PLAIN),
            *nothing = new_tensor(BL_F32, BL_SHAPE(0, 2), PLAIN);
@@ -133,7 +133,7 @@ Test(embedding, empty_shapes)
 Test(embedding, indices_out_of_range)
 {
     const bl__embedding_attributes rows = {-1, 0, 10};
-    const bl__one_hot_attributes classes = {10, -100, BL_F32};
+    const bl__one_hot_attributes classes = {10, -100, BL_F32, true};
     const double wrong[] = {-1, 10};
     const char *const texts[] = {"index -1 at [1,0] is outside 0..9", "index 10 at [1,0] is outside 0..9"};
     tensor *indices = new_indices(BL_I64), *weight = new_tensor(BL_F32, BL_SHAPE(10, 3), PLAIN);

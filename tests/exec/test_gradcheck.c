@@ -216,6 +216,41 @@ Test(gradcheck, a_wrong_gradient_is_found)
 
 /* ---- leaves and inputs ---- */
 
+static const bl_parameter *watched[2];
+static long watches;
+
+/* The identity, which fails when a watched parameter does not hold what it held before the check. */
+static bl_status compute_watch(const bl_compute_call *call)
+{
+    const float *narrow = bl_parameter_data(watched[0]);
+    const double *wide = bl_parameter_data(watched[1]);
+    memcpy(call->outputs[0], call->inputs[0],
+           (size_t)bl_shape_count(call->output_shapes[0]) * sizeof(double));
+    watches++;
+    return narrow[0] == 0.5f && wide[0] == 0.25 ? BL_OK : BL_ERR_STATE;
+}
+
+static void vjp_watch(bl_vjp_call *call)
+{
+    call->gradients[0] = call->cotangents[0];
+}
+
+Test(gradcheck, the_parameters_themselves_are_never_perturbed)
+{
+    bl_parameter *narrow = bl_params_add(params, "narrow", BL_F32, BL_SHAPE(2), bl_init_constant(0.5), NULL);
+    bl_parameter *wide = bl_params_add(params, "wide", BL_F64, BL_SHAPE(2), bl_init_constant(0.25), NULL);
+    bl_op watch = square_op(vjp_watch);
+    watch.compute = compute_watch;
+    watched[0] = narrow;
+    watched[1] = wide;
+    bl_tensor *product = bl_mul(bl_cast(bl_use(graph, narrow), BL_F64), bl_use(graph, wide));
+    bl_gradcheck_result r;
+    cr_assert_eq(bl_gradcheck(bl_apply(graph, &watch, &product, 1, NULL), NULL, 0, NULL, 0, NULL, &r), BL_OK,
+                 "%s", text_of(&r));
+    cr_expect(r.passed && r.checked == 8, "%s", text_of(&r));
+    cr_expect_eq(watches, 8, "each of 4 elements up and down");
+}
+
 Test(gradcheck, leaves_of_every_kind)
 {
     double data[] = {0.3, -0.4};

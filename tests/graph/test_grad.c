@@ -73,6 +73,19 @@ Test(grad, values)
     cr_expect(v[0] == 0 && v[1] == 0 && v[2] == 0);
 }
 
+/* The 16-bit floats compute nothing, but cotangents flow through them, and add up in them. */
+Test(grad, storage_dtypes)
+{
+    double data[] = {1, 2, -3};
+    bl_tensor *x = vector(3, data);
+    bl_tensor *half = bl_cast(bl_cast(x, BL_F32), BL_BF16);
+    bl_tensor *a = bl_cast(half, BL_F64), *b = bl_square(bl_cast(bl_reshape(half, BL_SHAPE(1, 3)), BL_F64));
+    bl_tensor *gradient = bl_gradient(bl_add(a, bl_reshape(b, BL_SHAPE(3))), x); /* 1 + 2x */
+    cr_expect(!bl_is_unreached(gradient));
+    const double *v = values_of(gradient);
+    cr_expect(v[0] == 3 && v[1] == 5 && v[2] == -5);
+}
+
 Test(grad, broadcasts_are_undone)
 {
     double row[] = {1, 2, 3}, column[] = {10, 20}, fives[] = {5, 5, 5, 5, 5, 5};

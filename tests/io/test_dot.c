@@ -110,11 +110,11 @@ Test(dot, a_tied_model)
 
 Test(dot, scopes_open_once_and_close)
 {
-    static const char *const paths[][3] = {{"a", "b", NULL}, {"a", NULL, NULL}, {"ab", NULL, NULL},
-                                           {"a", "b", "c"},  {"a", "bc", NULL}, {NULL, NULL, NULL},
-                                           {"a", "b", NULL}, {"b", "a", NULL}};
+    static const char *const paths[9][3] = {{"a", "b", NULL},  {"a", NULL, NULL},   {"ab", NULL, NULL},
+                                            {"a", "b", "c"},   {"a", "bc", NULL},   {NULL, NULL, NULL},
+                                            {"a.0", "b", "-"}, {"a", "b", "a.b-c"}, {"b", "a", NULL}};
     bl_tensor *x = bl_input(graph, "x", BL_F32, BL_SHAPE(2));
-    for (size_t i = 0; i < 8; i++) {
+    for (size_t i = 0; i < 9; i++) {
         int depth = 0;
         for (; depth < 3 && paths[i][depth]; depth++)
             bl_scope_push(graph, paths[i][depth]);
@@ -124,12 +124,13 @@ Test(dot, scopes_open_once_and_close)
     }
     char *text = drawn(&x, 1, NULL);
     expect_balanced(text);
-    static const char *const clusters[] = {"_a\" {",  "_a/b\" {", "_a/b/c\" {", "_a/bc\" {",
-                                           "_ab\" {", "_b\" {",   "_b/a\" {"};
-    cr_expect_eq(occurrences(text, "subgraph"), 7, "%s", text);
-    for (size_t i = 0; i < 7; i++)
+    static const char *const clusters[] = {"_a\" {",         "_a/b\" {", "_a/b/c\" {", "_a/bc\" {",
+                                           "_ab\" {",        "_a.0\" {", "_a.0/b\" {", "_a.0/b/-\" {",
+                                           "_a/b/a.b-c\" {", "_b\" {",   "_b/a\" {"};
+    cr_expect_eq(occurrences(text, "subgraph"), 11, "%s", text);
+    for (size_t i = 0; i < 11; i++)
         cr_expect_eq(occurrences(text, clusters[i]), 1, "%s in\n%s", clusters[i], text);
-    cr_expect_eq(occurrences(text, " -> "), 8);
+    cr_expect_eq(occurrences(text, " -> "), 9);
     free(text);
 }
 

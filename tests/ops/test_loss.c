@@ -96,6 +96,8 @@ Test(loss, cross_entropy_over_nothing)
     EXPECT(reduced(x, ignored, BL_REDUCE_SUM), 0);
     EXPECT(bl_gradient(reduced(x, ignored, BL_REDUCE_SUM), x), 0, 0, 0, 0);
     EXPECT(bl_gradient(bl_gradient(mean, x), x), 0, 0, 0, 0);
+    bl_tensor *scale = bl_scalar(graph, BL_F64, 2), *by_x = bl_gradient(bl_mul(mean, scale), x);
+    EXPECT(bl_gradient(by_x, scale), 0);
     bl_tensor *none = bl_constant(graph, BL_I64, BL_SHAPE(0), NULL);
     EXPECT(bl_cross_entropy(EMPTY(BL_SHAPE(0, 3)), none), nan_);
     EXPECT(reduced(EMPTY(BL_SHAPE(0, 3)), none, BL_REDUCE_SUM), 0);

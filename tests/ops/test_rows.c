@@ -66,6 +66,8 @@ Test(rows, indices_are_checked_at_run)
     expect_index_error(bl_embedding(table(), low), "bl_embedding: index -1 at [0]", "0..3");
     expect_index_error(bl_one_hot(high, 4, BL_F32), "bl_one_hot: index 4 at [1]", "0..3");
     expect_index_error(bl_one_hot(low, 4, BL_F32), "bl_one_hot: index -1 at [0]", "0..3");
+    bl_tensor *lowest = CONSTANT(BL_I64, BL_SHAPE(1), -0x1p63);
+    expect_index_error(bl_one_hot(lowest, 4, BL_F32), "bl_one_hot: index -9223372036854775808", "0..3");
 }
 
 Test(rows, one_hot)

@@ -14,4 +14,8 @@ void bl__gemm_f32(int64_t m, int64_t n, int64_t k, void *a, bl__steps a_steps, v
 void bl__gemm_f64(int64_t m, int64_t n, int64_t k, void *a, bl__steps a_steps, void *b, bl__steps b_steps,
                   void *c, bl__steps c_steps);
 
+/* Makes BLIS allocate what products of any shape will need, so that runs do not: for when a program is
+ * compiled. */
+void bl__gemm_warm(void);
+
 #endif

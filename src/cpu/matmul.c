@@ -213,6 +213,7 @@ static bool settle(bl__steps *steps, int64_t rows, int64_t columns)
 
 static void prepare_large(struct plan *plan, size_t *scratch_bytes)
 {
+    bl__gemm_warm();
     plan->first = LEFT;
     settle(&plan->product, plan->m, plan->n);
     plan->spread[LEFT] = settle(&plan->factor[LEFT], plan->m, plan->k);

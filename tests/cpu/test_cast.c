@@ -124,6 +124,16 @@ static const double edges[] = {
 
 #define EDGES ((int64_t)(sizeof(edges) / sizeof(edges[0])))
 
+/* Where a long double is no wider than a double, as under valgrind, the reference is not exact. */
+static void need_wide_reference(void)
+{
+    volatile number large = 0x1p63L, sum = large + 1;
+    if (sum == large)
+        cr_skip_test("a long double does not hold every i64 here");
+}
+
+TestSuite(cast, .init = need_wide_reference);
+
 Test(cast, floats_to_all)
 {
     tensor *f64 = new_tensor(BL_F64, BL_SHAPE(EDGES, 3, 2), PLAIN);

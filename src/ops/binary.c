@@ -1,7 +1,7 @@
 /* Element-wise arithmetic of two tensors. */
 #include "bowline/ops.h"
-#include "graph/sampler.h"
 #include "ops/rules.h"
+#include "ops/sampler.h"
 
 enum {
     A,

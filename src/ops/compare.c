@@ -1,7 +1,7 @@
 /* Comparisons, whose results are bools and have no derivative, and where, which chooses by one. */
 #include "bowline/ops.h"
-#include "graph/sampler.h"
 #include "ops/rules.h"
+#include "ops/sampler.h"
 
 /* ---- comparisons ---- */
 

@@ -1,7 +1,7 @@
 /* Leaves: inputs, constants and parameters, whose values come from outside the tape. */
 #include "bowline/ops.h"
-#include "graph/sampler.h"
 #include "ops/rules.h"
+#include "ops/sampler.h"
 
 #include <string.h>
 

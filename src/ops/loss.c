@@ -1,8 +1,8 @@
 /* Losses: mean squared error, and cross entropy from class indices. */
 #include "bowline/ops.h"
-#include "graph/sampler.h"
 #include "ops/rows.h"
 #include "ops/rules.h"
+#include "ops/sampler.h"
 
 static bl_status check_reduction(bl_infer_call *call)
 {

@@ -1,7 +1,7 @@
 /* Matrix products: matmul, and linear, which is made of it. */
 #include "bowline/ops.h"
-#include "graph/sampler.h"
 #include "ops/rules.h"
+#include "ops/sampler.h"
 
 enum {
     A,

@@ -1,7 +1,7 @@
 /* Reductions over axes, and undoing a broadcast. */
 #include "bowline/ops.h"
-#include "graph/sampler.h"
 #include "ops/rules.h"
+#include "ops/sampler.h"
 
 #include <math.h>
 

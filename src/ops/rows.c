@@ -1,7 +1,7 @@
 /* Rows chosen by an index: embedding, its gradient, one_hot. */
 #include "ops/rows.h"
-#include "graph/sampler.h"
 #include "ops/rules.h"
+#include "ops/sampler.h"
 
 /* The shape of indices with one more axis. */
 static bl_status append_axis(bl_infer_call *call, bl_shape indices, int64_t size, bl_shape *out)

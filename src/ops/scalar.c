@@ -1,7 +1,7 @@
 /* Element-wise arithmetic of a tensor and a number, which is an attribute and takes the tensor's dtype. */
 #include "bowline/ops.h"
-#include "graph/sampler.h"
 #include "ops/rules.h"
+#include "ops/sampler.h"
 
 static double number_of(const void *attributes)
 {

@@ -1,7 +1,7 @@
 /* Ops that give the same elements another shape or order, as views: reshape, permute, expand. */
 #include "bowline/ops.h"
-#include "graph/sampler.h"
 #include "ops/rules.h"
+#include "ops/sampler.h"
 
 /* The shape in the attributes of reshape and expand. */
 static bl_shape shape_of(const void *attributes)

@@ -1,7 +1,7 @@
 /* Parts of tensors along an axis: slice, its transpose, concat, split. */
 #include "bowline/ops.h"
-#include "graph/sampler.h"
 #include "ops/rules.h"
+#include "ops/sampler.h"
 
 #include <limits.h>
 

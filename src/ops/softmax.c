@@ -1,7 +1,7 @@
 /* softmax and log_softmax along an axis. */
 #include "bowline/ops.h"
-#include "graph/sampler.h"
 #include "ops/rules.h"
+#include "ops/sampler.h"
 
 static bl_status infer(bl_infer_call *call)
 {

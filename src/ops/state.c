@@ -2,8 +2,8 @@
  * have no elements; a program commits them after everything else. */
 #include "bowline/ops.h"
 #include "graph/parameter.h"
-#include "graph/sampler.h"
 #include "ops/rules.h"
+#include "ops/sampler.h"
 
 #include <limits.h>
 

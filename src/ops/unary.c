@@ -1,7 +1,7 @@
 /* Element-wise functions of one tensor, and cast. In the formulas y is the result. */
 #include "bowline/ops.h"
-#include "graph/sampler.h"
 #include "ops/rules.h"
+#include "ops/sampler.h"
 
 /* Floats of magnitude low..high and either sign, or now and then integers. */
 static bl_tensor *sample_numbers(bl_sampler *sampler, double low, double high)

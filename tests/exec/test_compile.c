@@ -3,28 +3,11 @@
 #include "bowline/bowline.h"
 #include "support/errors.h"
 #include "support/failing_allocator.h"
+#include "support/fixture.h"
 
 #include <criterion/criterion.h>
 #include <math.h>
 #include <string.h>
-
-static bl_context *context;
-static bl_graph *graph;
-static bl_params *params;
-
-static void open_all(void)
-{
-    context = bl_context_new(NULL);
-    graph = bl_graph_new(context);
-    params = bl_params_new(context);
-}
-
-static void close_all(void)
-{
-    bl_params_free(params);
-    bl_graph_free(graph);
-    bl_context_free(context);
-}
 
 TestSuite(compile, .init = open_all, .fini = close_all);
 

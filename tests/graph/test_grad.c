@@ -3,27 +3,13 @@
 #include "bowline/bowline.h"
 #include "graph/graph.h"
 #include "support/errors.h"
+#include "support/fixture.h"
 
 #include <criterion/criterion.h>
 #include <math.h>
 #include <string.h>
 
-static bl_context *context;
-static bl_graph *graph;
-
-static void open_graph(void)
-{
-    context = bl_context_new(NULL);
-    graph = bl_graph_new(context);
-}
-
-static void close_graph(void)
-{
-    bl_graph_free(graph);
-    bl_context_free(context);
-}
-
-TestSuite(grad, .init = open_graph, .fini = close_graph);
+TestSuite(grad, .init = open_all, .fini = close_all);
 
 static bl_tensor *vector(int64_t n, const double *values)
 {

@@ -2,27 +2,13 @@
 #include "bowline/bowline.h"
 #include "support/errors.h"
 #include "support/failing_allocator.h"
+#include "support/fixture.h"
 
 #include <criterion/criterion.h>
 #include <math.h>
 #include <string.h>
 
-static bl_context *context;
-static bl_graph *graph;
-
-static void open_graph(void)
-{
-    context = bl_context_new(NULL);
-    graph = bl_graph_new(context);
-}
-
-static void close_graph(void)
-{
-    bl_graph_free(graph);
-    bl_context_free(context);
-}
-
-TestSuite(graph, .init = open_graph, .fini = close_graph);
+TestSuite(graph, .init = open_all, .fini = close_all);
 
 /* The builder gave the invalid tensor and this error; it is cleared for the next. */
 static void expect_error(bl_tensor *tensor, bl_status code, const char *part)
@@ -110,7 +96,6 @@ Test(graph, full)
 
 Test(graph, scopes_labels_and_places)
 {
-    bl_params *params = bl_params_new(context);
     bl_params_add_buffer(params, "encoder.block.0.w", BL_F32, BL_SHAPE(2));
     bl_params_add_buffer(params, "encoder.b", BL_F32, BL_SHAPE(3));
     bl_scope_push(graph, "encoder");
@@ -166,7 +151,6 @@ Test(graph, scopes_labels_and_places)
     cr_expect(!bl_tensor_valid(bl_label(bl_add(w, b), "x")));
     cr_expect(error_says(bl_graph_error(graph), BL_ERR_SHAPE, "bl_add", NULL),
               "a label on an error changes nothing");
-    bl_params_free(params);
 }
 
 /* A helper that reports its caller's place, as bl_at is for. */
@@ -310,7 +294,6 @@ Test(graph, null_foreign_and_invalid_tensors_go_to_every_builder)
     cr_expect_leq(bl_graph_node_count(graph), nodes + 40, "nothing but views of `good` was recorded");
 
     /* Builders that take a graph or a parameter besides tensors. */
-    bl_params *params = bl_params_new(context);
     bl_parameter *state = bl_params_add_buffer(params, "s", BL_F32, BL_SHAPE(2, 2));
     bl_tensor *effects[] = {NULL};
     expect_error(bl_group(graph, effects, 1), BL_ERR_ARGUMENT, "group");
@@ -338,13 +321,11 @@ Test(graph, null_foreign_and_invalid_tensors_go_to_every_builder)
     expect_error(bl_minimize(NULL, good), BL_ERR_ARGUMENT, "");
     cr_expect_null(bl_minimize(sgd, NULL));
     bl_optimizer_free(sgd);
-    bl_params_free(params);
     bl_graph_free(other);
 }
 
 Test(graph, an_effect_has_no_value)
 {
-    bl_params *params = bl_params_new(context);
     bl_parameter *state = bl_params_add_buffer(params, "s", BL_BOOL, BL_SHAPE(0));
     bl_tensor *effect = bl_assign(state, bl_full(graph, BL_BOOL, BL_SHAPE(0), 0));
     cr_assert(bl_tensor_valid(effect), "%s", error_text(bl_graph_error(graph)));
@@ -353,21 +334,20 @@ Test(graph, an_effect_has_no_value)
     expect_error(bl_reshape(effect, BL_SHAPE(0, 1)), BL_ERR_ARGUMENT, "effect");
     expect_error(bl_assign(state, effect), BL_ERR_ARGUMENT, "effect");
     expect_error(bl_gradient(effect, effect), BL_ERR_DTYPE, "bool");
-    bl_params_free(params);
 }
 
 /* A little training step with a dynamic part: what it needs of memory depends on nothing but `depth`. */
-static bl_tensor *record(bl_graph *g, bl_params *params, bl_tensor **x, int depth)
+static bl_tensor *record(bl_graph *g, bl_params *p, bl_tensor **x, int depth)
 {
     *x = bl_input(g, "x", BL_F32, BL_SHAPE(4, 3));
     bl_tensor *h = *x;
     for (int i = 0; i < depth; i++) {
         bl_scope_push(g, "layer");
-        h = bl_label(bl_tanh(bl_linear(h, bl_param(g, params, "/w"), NULL)), "hidden");
+        h = bl_label(bl_tanh(bl_linear(h, bl_param(g, p, "/w"), NULL)), "hidden");
         bl_scope_pop(g);
     }
     bl_tensor *loss = bl_mean(bl_square(h), BL_ALL_AXES, false);
-    return bl_gradient(loss, bl_param(g, params, "/w"));
+    return bl_gradient(loss, bl_param(g, p, "/w"));
 }
 
 Test(graph, reset_and_record_again)
@@ -376,13 +356,13 @@ Test(graph, reset_and_record_again)
     failing_allocator_init(&counting);
     bl_context *counted = failing_allocator_context(&counting);
     bl_graph *g = bl_graph_new(counted);
-    bl_params *params = bl_params_new(counted);
+    bl_params *own = bl_params_new(counted);
     bl_rng *rng = bl_rng_new(counted, 5);
-    bl_params_add(params, "w", BL_F32, BL_SHAPE(3, 3), bl_init_kaiming_uniform(), rng);
+    bl_params_add(own, "w", BL_F32, BL_SHAPE(3, 3), bl_init_kaiming_uniform(), rng);
     float data[12], first[9], again[9];
     for (int i = 0; i < 12; i++)
         data[i] = (float)i / 7 - 1;
-    bl_tensor *x, *gradient = record(g, params, &x, 6);
+    bl_tensor *x, *gradient = record(g, own, &x, 6);
     int64_t nodes = bl_graph_node_count(g);
     bl_program *program = bl_compile(counted, gradient);
     cr_assert_eq(bl_set_input(program, x, data, sizeof(data)), BL_OK, "%s",
@@ -398,7 +378,7 @@ Test(graph, reset_and_record_again)
         bl_graph_reset(g);
         cr_expect_eq(bl_graph_node_count(g), 0);
         cr_expect_eq(bl_graph_error(g)->code, BL_OK);
-        gradient = record(g, params, &x, round == 1 ? 3 : 6);
+        gradient = record(g, own, &x, round == 1 ? 3 : 6);
         cr_expect(bl_tensor_valid(gradient), "%s", error_text(bl_graph_error(g)));
         if (round == 1)
             continue;
@@ -422,7 +402,7 @@ Test(graph, reset_and_record_again)
     char text[200];
     bl_program_free(program);
     bl_rng_free(rng);
-    bl_params_free(params);
+    bl_params_free(own);
     bl_graph_free(g);
     bl_context_free(counted);
     cr_expect(failing_allocator_clean(&counting, text, sizeof(text)), "%s", text);

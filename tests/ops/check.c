@@ -4,21 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-bl_context *context;
-bl_graph *graph;
-
-void open_graph(void)
-{
-    context = bl_context_new(NULL);
-    graph = bl_graph_new(context);
-}
-
-void close_graph(void)
-{
-    bl_graph_free(graph);
-    bl_context_free(context);
-}
-
 void to_doubles(bl_dtype dtype, const void *data, size_t count, double *values)
 {
     for (size_t i = 0; i < count; i++) {

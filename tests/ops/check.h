@@ -4,15 +4,10 @@
 
 #include "bowline/bowline.h"
 #include "support/errors.h"
+#include "support/fixture.h"
 
 #include <criterion/criterion.h>
 #include <math.h>
-
-/* The graph of the running test, between open_graph and close_graph. */
-extern bl_context *context;
-extern bl_graph *graph;
-void open_graph(void);
-void close_graph(void);
 
 /* A constant of any dtype from doubles, which it must hold; NULL, as a failed assertion, when their number is
  * not that of the shape's elements. */

@@ -1,7 +1,7 @@
 /* add, sub, mul, div, pow, maximum: values, derivatives at special places, and what they refuse. */
 #include "check.h"
 
-TestSuite(binary, .init = open_graph, .fini = close_graph);
+TestSuite(binary, .init = open_all, .fini = close_all);
 
 static const double inf = (double)INFINITY, nan_ = (double)NAN;
 

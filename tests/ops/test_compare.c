@@ -1,7 +1,7 @@
 /* Comparisons and where. */
 #include "check.h"
 
-TestSuite(compare, .init = open_graph, .fini = close_graph);
+TestSuite(compare, .init = open_all, .fini = close_all);
 
 static const double nan_ = (double)NAN;
 

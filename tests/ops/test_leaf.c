@@ -3,7 +3,7 @@
 
 #include <limits.h>
 
-TestSuite(leaf, .init = open_graph, .fini = close_graph);
+TestSuite(leaf, .init = open_all, .fini = close_all);
 
 Test(leaf, constants_of_every_dtype)
 {

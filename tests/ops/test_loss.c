@@ -1,7 +1,7 @@
 /* mse_loss and cross_entropy. Values and gradients are PyTorch 1.13's. */
 #include "check.h"
 
-TestSuite(loss, .init = open_graph, .fini = close_graph);
+TestSuite(loss, .init = open_all, .fini = close_all);
 
 static const double inf = (double)INFINITY, nan_ = (double)NAN;
 

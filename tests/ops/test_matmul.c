@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-TestSuite(matmul, .init = open_graph, .fini = close_graph);
+TestSuite(matmul, .init = open_all, .fini = close_all);
 
 static bl_tensor *left(void)
 {

@@ -1,7 +1,7 @@
 /* sum, mean, max, argmax, and bl_reduce_to. */
 #include "check.h"
 
-TestSuite(reduce, .init = open_graph, .fini = close_graph);
+TestSuite(reduce, .init = open_all, .fini = close_all);
 
 static const double inf = (double)INFINITY, nan_ = (double)NAN;
 

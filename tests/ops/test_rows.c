@@ -1,7 +1,7 @@
 /* embedding, its gradient, one_hot. */
 #include "check.h"
 
-TestSuite(rows, .init = open_graph, .fini = close_graph);
+TestSuite(rows, .init = open_all, .fini = close_all);
 
 static bl_tensor *table(void)
 {

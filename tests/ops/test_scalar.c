@@ -1,7 +1,7 @@
 /* Arithmetic of a tensor and a number. */
 #include "check.h"
 
-TestSuite(scalar, .init = open_graph, .fini = close_graph);
+TestSuite(scalar, .init = open_all, .fini = close_all);
 
 static const double inf = (double)INFINITY, nan_ = (double)NAN;
 

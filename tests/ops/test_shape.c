@@ -4,7 +4,7 @@
 #include "ops/attributes.h"
 #include "ops/registry.h"
 
-TestSuite(shape, .init = open_graph, .fini = close_graph);
+TestSuite(shape, .init = open_all, .fini = close_all);
 
 static bl_tensor *matrix(void)
 {

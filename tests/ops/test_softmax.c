@@ -1,7 +1,7 @@
 /* softmax and log_softmax. Values and gradients are PyTorch 1.13's. */
 #include "check.h"
 
-TestSuite(softmax, .init = open_graph, .fini = close_graph);
+TestSuite(softmax, .init = open_all, .fini = close_all);
 
 static const double inf = (double)INFINITY, nan_ = (double)NAN;
 

@@ -1,23 +1,15 @@
 /* Effects: assign, assign_slice and group; their commits, and what their builders refuse. */
 #include "check.h"
 
-static bl_params *params;
 static bl_parameter *state; /* f64 [2,3], zeros */
 
 static void open_state(void)
 {
-    open_graph();
-    params = bl_params_new(context);
+    open_all();
     state = bl_params_add_buffer(params, "state", BL_F64, BL_SHAPE(2, 3));
 }
 
-static void close_state(void)
-{
-    bl_params_free(params);
-    close_graph();
-}
-
-TestSuite(state, .init = open_state, .fini = close_state);
+TestSuite(state, .init = open_state, .fini = close_all);
 
 static void run(bl_tensor *effect)
 {

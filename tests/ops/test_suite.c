@@ -1,10 +1,10 @@
 /* Every op of the library on random samples: dtypes, decompositions, first and second derivatives, and
- * running out of memory. Looks at the table of entries (ops/registry.h), the sampler (graph/sampler.h) and,
+ * running out of memory. Looks at the table of entries (ops/registry.h), the sampler (ops/sampler.h) and,
  * to find an op's own node, at graph/graph.h. */
 #include "check.h"
 #include "graph/graph.h"
-#include "graph/sampler.h"
 #include "ops/registry.h"
+#include "ops/sampler.h"
 #include "support/failing_allocator.h"
 
 #include <criterion/parameterized.h>
@@ -17,7 +17,7 @@ enum {
     MOST_VALUES = 4096
 };
 
-TestSuite(suite, .init = open_graph, .fini = close_graph, .timeout = 120);
+TestSuite(suite, .init = open_all, .fini = close_all, .timeout = 120);
 
 static int keys[] = {
 #define KEY(name) BL__KEY_##name,

@@ -1,7 +1,7 @@
 /* Functions of one tensor, and cast. Values of transcendental functions are PyTorch 1.13's in f64. */
 #include "check.h"
 
-TestSuite(unary, .init = open_graph, .fini = close_graph);
+TestSuite(unary, .init = open_all, .fini = close_all);
 
 static const double inf = (double)INFINITY, nan_ = (double)NAN;
 

@@ -1,6 +1,6 @@
 /* Private. The sampler: a graph on which an op is recorded on random arguments, and the leaves among them. */
-#ifndef BOWLINE_GRAPH_SAMPLER_H
-#define BOWLINE_GRAPH_SAMPLER_H
+#ifndef BOWLINE_OPS_SAMPLER_H
+#define BOWLINE_OPS_SAMPLER_H
 
 #include "bowline/op.h"
 #include "bowline/parameters.h"

@@ -1,6 +1,6 @@
-/* The sampler that ops are recorded on: what it draws. Looks at graph/sampler.h. */
+/* The sampler that ops are recorded on: what it draws. Looks at ops/sampler.h. */
 #include "bowline/bowline.h"
-#include "graph/sampler.h"
+#include "ops/sampler.h"
 
 #include <criterion/criterion.h>
 #include <math.h>

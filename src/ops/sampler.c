@@ -1,5 +1,5 @@
 /* The sampler: random but repeatable arguments for an op, for the suite that walks all ops. */
-#include "graph/sampler.h"
+#include "ops/sampler.h"
 #include "bowline/ops.h"
 #include "graph/graph.h"
 

@@ -55,6 +55,10 @@ BL_API void bl_optimizer_free(bl_optimizer *optimizer);
  * Returns: a record, never NULL. Errors: none. Ownership: the optimizer's. Threads: the context's. */
 BL_API const bl_error *bl_optimizer_error(const bl_optimizer *optimizer);
 
+/* Forgets the optimizer's error.
+ * Returns: nothing. Errors: none. Ownership: unchanged. Threads: the context's. */
+BL_API void bl_optimizer_clear_error(bl_optimizer *optimizer);
+
 /* Appends the update of each parameter by its gradient, and the step's count. A gradient that is unreached
  * (bl_is_unreached) skips its parameter: no decay, no moments. A parameter given twice is an error.
  * Shapes: gradients[i] has the shape and dtype of parameters[i].

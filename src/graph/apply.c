@@ -1,5 +1,6 @@
 /* Applying an op: the checks that all ops share, the shape rule, and the node. */
 #include "graph/graph.h"
+#include "graph/shape.h"
 #include "graph/text.h"
 
 #include <string.h>
@@ -44,17 +45,17 @@ static bool check_inputs(bl_graph *graph, const bl_op *op, bl_tensor *const *inp
 static bool check_outputs(bl_graph *graph, const bl_op *op, const bl_infer_call *call)
 {
     for (int i = 0; i < op->output_count; i++) {
-        int64_t bytes, count = bl_shape_count(call->shape[i]);
-        if (bl_dtype_size(call->dtype[i]) == 0) {
+        bl_status status = bl__shape_status(call->shape[i]);
+        if (bl_dtype_size(call->dtype[i]) == 0)
             bl__fail(graph, BL_ERR_DTYPE, op->name, "output %d has no dtype", i);
-            return false;
-        }
-        /* 8 bytes an element whatever the dtype: a program may run in f64 */
-        if (count < 0 || !bl__multiply(count, 8, &bytes)) {
-            bl__fail(graph, BL_ERR_OVERFLOW, op->name, "the elements of %s cannot be counted",
+        else if (status != BL_OK)
+            bl__fail(graph, status, op->name,
+                     status == BL_ERR_SHAPE ? "no tensor has the shape %s"
+                                            : "the elements of %s cannot be counted",
                      BL__SHAPE_TEXT(call->shape[i]));
-            return false;
-        }
+        else
+            continue;
+        return false;
     }
     return true;
 }

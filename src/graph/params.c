@@ -1,6 +1,7 @@
 /* The registry: many names to one parameter, below scopes. */
 #include "graph/params.h"
 #include "graph/init.h"
+#include "graph/shape.h"
 #include "graph/text.h"
 
 #include <string.h>
@@ -227,19 +228,13 @@ bl_status bl_params_scope_pop(bl_params *params)
 
 static bool check_shape(bl_params *params, const char *op, const char *name, bl_shape shape)
 {
-    int64_t bytes, count = bl_shape_count(shape);
-    bool valid = shape.rank >= 0 && shape.rank <= BL_MAX_RANK;
-    for (int d = 0; valid && d < shape.rank; d++)
-        valid = shape.size[d] >= 0;
-    if (!valid)
-        bl__params_fail(params, BL_ERR_SHAPE, op, "%s cannot have the shape %s", name, BL__SHAPE_TEXT(shape));
-    /* 8 bytes an element whatever the dtype: a program may run in f64 */
-    else if (count < 0 || !bl__multiply(count, 8, &bytes))
-        bl__params_fail(params, BL_ERR_OVERFLOW, op, "%s: the elements of %s cannot be counted", name,
+    bl_status status = bl__shape_status(shape);
+    if (status == BL_ERR_SHAPE)
+        bl__params_fail(params, status, op, "%s cannot have the shape %s", name, BL__SHAPE_TEXT(shape));
+    else if (status != BL_OK)
+        bl__params_fail(params, status, op, "%s: the elements of %s cannot be counted", name,
                         BL__SHAPE_TEXT(shape));
-    else
-        return true;
-    return false;
+    return status == BL_OK;
 }
 
 static bool check_dtype(bl_params *params, const char *op, const char *name, bl_dtype dtype, bool buffer)

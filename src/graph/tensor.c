@@ -1,6 +1,7 @@
 /* Dtypes, shapes, and what can be asked of a tensor. */
 #include "graph/graph.h"
 #include "graph/half.h"
+#include "graph/shape.h"
 #include "graph/text.h"
 
 #include <string.h>
@@ -51,6 +52,18 @@ int64_t bl_shape_count(bl_shape shape)
             return -1;
     }
     return empty ? 0 : product;
+}
+
+bl_status bl__shape_status(bl_shape shape)
+{
+    if (shape.rank < 0 || shape.rank > BL_MAX_RANK)
+        return BL_ERR_SHAPE;
+    for (int d = 0; d < shape.rank; d++) {
+        if (shape.size[d] < 0)
+            return BL_ERR_SHAPE;
+    }
+    int64_t bytes, count = bl_shape_count(shape);
+    return count >= 0 && bl__multiply(count, 8, &bytes) ? BL_OK : BL_ERR_OVERFLOW;
 }
 
 bool bl_shape_equal(bl_shape a, bl_shape b)

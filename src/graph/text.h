@@ -17,7 +17,7 @@ void bl__text_shape(bl__text *text, bl_shape shape);
 
 /* A shape as text that lives until the end of the enclosing block: for arguments of messages. */
 #define BL__SHAPE_TEXT(shape) bl__shape_text((shape), (char[128]){0})
-const char *bl__shape_text(bl_shape shape, char text[128]);
+const char *bl__shape_text(bl_shape shape, char buffer[128]);
 
 /* The shortest decimal digits (up to 17) that read back as the same float or double. */
 void bl__text_number(bl__text *text, double value, bl_dtype dtype, int precision);

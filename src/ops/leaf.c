@@ -1,5 +1,6 @@
 /* Leaves: inputs, constants and parameters, whose values come from outside the tape. */
 #include "bowline/ops.h"
+#include "graph/shape.h"
 #include "ops/rules.h"
 #include "ops/sampler.h"
 
@@ -16,17 +17,14 @@ static bl_status infer(bl_infer_call *call)
 /* Whether a leaf can have a dtype and shape; reported when not. */
 static bool check(bl_graph *graph, const char *op, bl_dtype dtype, bl_shape shape)
 {
-    int64_t bytes, count = bl_shape_count(shape);
-    bool sizes = shape.rank >= 0 && shape.rank <= BL_MAX_RANK;
-    for (int d = 0; sizes && d < shape.rank; d++)
-        sizes = shape.size[d] >= 0;
+    bl_status status = bl__shape_status(shape);
     if (bl_dtype_size(dtype) == 0)
         bl__fail(graph, BL_ERR_DTYPE, op, "there is no dtype %d", (int)dtype);
-    else if (!sizes)
-        bl__fail(graph, BL_ERR_SHAPE, op, "the shape %s has a rank outside 0..%d or a size below 0",
+    else if (status == BL_ERR_SHAPE)
+        bl__fail(graph, status, op, "the shape %s has a rank outside 0..%d or a size below 0",
                  BL__SHAPE_TEXT(shape), BL_MAX_RANK);
-    else if (count < 0 || !bl__multiply(count, 8, &bytes)) /* in f64, whatever the dtype */
-        bl__fail(graph, BL_ERR_OVERFLOW, op, "the elements of %s cannot be counted", BL__SHAPE_TEXT(shape));
+    else if (status != BL_OK)
+        bl__fail(graph, status, op, "the elements of %s cannot be counted", BL__SHAPE_TEXT(shape));
     else
         return true;
     return false;

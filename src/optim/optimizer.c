@@ -63,6 +63,12 @@ const bl_error *bl_optimizer_error(const bl_optimizer *optimizer)
     return optimizer ? &optimizer->error : &no_optimizer;
 }
 
+void bl_optimizer_clear_error(bl_optimizer *optimizer)
+{
+    if (optimizer)
+        optimizer->error = (bl_error){.code = BL_OK};
+}
+
 bl_parameter *bl_optimizer_lr(bl_optimizer *optimizer)
 {
     return optimizer ? optimizer->lr : NULL;

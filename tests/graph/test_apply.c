@@ -150,7 +150,7 @@ Test(apply, the_shape_rule_is_heard_and_checked)
     op.infer = infer_huge;
     expect_refused(&op, &x, 1, NULL, BL_ERR_OVERFLOW, "bl_base");
     op.infer = infer_negative;
-    expect_refused(&op, &x, 1, NULL, BL_ERR_OVERFLOW, "[-1]");
+    expect_refused(&op, &x, 1, NULL, BL_ERR_SHAPE, "[-1]");
 }
 
 Test(apply, outputs)

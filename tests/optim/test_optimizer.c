@@ -53,6 +53,10 @@ Test(optimizer, settings)
     }
     cr_assert_eq(bl_optimizer_error(optimizer)->code, BL_ERR_BUSY, "the first error stays");
 
+    bl_optimizer_clear_error(optimizer);
+    cr_assert_eq(bl_optimizer_error(optimizer)->code, BL_OK);
+    bl_optimizer_clear_error(NULL);
+
     bl_optimizer_free(NULL);
     cr_assert_eq(bl_optimizer_error(NULL)->code, BL_ERR_ARGUMENT);
     cr_assert_null(bl_optimizer_lr(NULL));

@@ -109,14 +109,26 @@ bl_tensor *bl_matmul(bl_tensor *a, bl_tensor *b)
     return multiply(a, b);
 }
 
-/* da = g b^T, db = a^T g. */
+/* Whether a factor was recorded as a matrix turned over, as linear does with its weight. */
+static bool is_turned(const bl_tensor *factor)
+{
+    return factor->node->op == &bl__op_permute;
+}
+
+static bl_tensor *turned(bl_tensor *x)
+{
+    return bl_transpose(x, -1, -2);
+}
+
+/* da = g b^T, db = a^T g. For a factor that is turned over, the product itself is: what reaches the tensor
+ * behind it then lies in memory as that tensor does. */
 static void matmul_vjp(bl_vjp_call *call)
 {
-    bl_tensor *g = call->cotangents[0];
+    bl_tensor *g = call->cotangents[0], *a = call->inputs[A], *b = call->inputs[B];
     if (call->needed[A])
-        call->gradients[A] = bl_matmul(g, bl_transpose(call->inputs[B], -1, -2));
+        call->gradients[A] = is_turned(a) ? turned(bl_matmul(b, turned(g))) : bl_matmul(g, turned(b));
     if (call->needed[B])
-        call->gradients[B] = bl_matmul(bl_transpose(call->inputs[A], -1, -2), g);
+        call->gradients[B] = is_turned(b) ? turned(bl_matmul(turned(g), a)) : bl_matmul(turned(a), g);
 }
 
 static bl_tensor *matmul_sample(bl_sampler *sampler)

@@ -10,9 +10,9 @@ enum {
     FACTORS
 };
 
-/* Products of at most so many multiplications, those that fill up blocks included, do not go to BLIS:
- * measured on AVX-512 and AVX2 kernels, where a call of BLIS costs 0.4 us before it computes anything. */
-#define SMALL_PRODUCT 4096.0
+/* Products of at most so many multiplications, those that fill up blocks included, do not go to BLIS, whose
+ * call costs more before it computes anything than the loops here need: about where the two meet. */
+#define SMALL_PRODUCT 16384.0
 
 struct plan {
     int64_t m, n, k;

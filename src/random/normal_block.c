@@ -1,5 +1,6 @@
 /* Box and Muller on blocks of 16 single-precision uniforms, by Cephes' polynomials for log, sine and cosine.
  */
+#include "graph/half.h"
 #include "random/rng.h"
 
 #include <math.h>
@@ -13,30 +14,16 @@
 #define ALWAYS_INLINE inline
 #endif
 
-static ALWAYS_INLINE uint32_t bits_of(float value)
-{
-    uint32_t bits;
-    memcpy(&bits, &value, sizeof(bits));
-    return bits;
-}
-
-static ALWAYS_INLINE float float_of(uint32_t bits)
-{
-    float value;
-    memcpy(&value, &bits, sizeof(value));
-    return value;
-}
-
 /* log x for a normal x > 0: with x = m 2^e, sqrt(1/2) <= m < sqrt(2), and f = m - 1,
  *   log x = f - f^2/2 + f^3 P(f) + e log 2,
  * log 2 in two parts, the larger one of few bits, so that its product with e is exact. */
 static ALWAYS_INLINE float log_f32(float x)
 {
     const uint32_t root = 0x3f3504f3U; /* sqrt(1/2): where its bits are passed, e goes up by one */
-    uint32_t bits = bits_of(x);
+    uint32_t bits = bl__bits_of_float(x);
     uint32_t biased = (bits - root + (127U << 23)) >> 23;
     float exponent = (float)((int32_t)biased - 127);
-    float f = float_of(bits - ((biased - 127U) << 23)) - 1.0F;
+    float f = bl__float_of_bits(bits - ((biased - 127U) << 23)) - 1.0F;
 
     float square = f * f;
     float p = 7.0376836292e-2F;
@@ -76,8 +63,8 @@ static ALWAYS_INLINE void sin_cos_f32(float x, float *sine, float *cosine)
     bool swapped = (j & 2U) != 0;
     uint32_t sine_sign = (j & 4U) << 29;
     uint32_t cosine_sign = (~(j - 2U) & 4U) << 29;
-    *sine = float_of(bits_of(swapped ? c : s) ^ sine_sign);
-    *cosine = float_of(bits_of(swapped ? s : c) ^ cosine_sign);
+    *sine = bl__float_of_bits(bl__bits_of_float(swapped ? c : s) ^ sine_sign);
+    *cosine = bl__float_of_bits(bl__bits_of_float(swapped ? s : c) ^ cosine_sign);
 }
 
 /* For each pair of uniforms u, v: r = sqrt(-2 log(1 - u)), a = 2 pi v; r cos a and r sin a are normal. Loops

@@ -9,8 +9,8 @@
 
 enum {
     THREADS = 4,
-    SIDE = 150,
-    STEPS = 40
+    SIDE = 48,
+    STEPS = 12
 };
 
 /* What one thread computes: the loss of each step, and the last product. */

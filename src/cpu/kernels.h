@@ -1,22 +1,26 @@
-/* Private. The rows of the table of kernels, each made in the file of its family. */
+/* Private. The list of the CPU's kernels, each made in the file of its family: from it come the declarations
+ * and the table. Views (reshape, permute, expand, slice) have none: they are strides, or a copy. Neither have
+ * leaves, effects, and the ops that are recorded as their decomposition. */
 #ifndef BOWLINE_CPU_KERNELS_H
 #define BOWLINE_CPU_KERNELS_H
 
 #include "cpu/kernel.h"
 #include "cpu/tile.h"
 
-/* elementwise.c */
-#define BL__DECLARE_KERNEL(op) extern const bl__kernel bl__kernel_##op;
-BL__TILED_OPS(BL__DECLARE_KERNEL)
-#undef BL__DECLARE_KERNEL
-extern const bl__kernel bl__kernel_cast;
+/* clang-format off */
+#define BL__KERNELS(X) \
+    /* elementwise.c */ BL__TILED_OPS(X) X(cast) \
+    /* reduce.c */ X(sum) X(max) X(argmax) \
+    /* copy.c */ X(concat) X(slice_backward) \
+    /* matmul.c */ X(matmul) \
+    /* softmax.c */ X(softmax) X(log_softmax) \
+    /* cross_entropy.c */ X(cross_entropy) \
+    /* embedding.c */ X(embedding) X(embedding_backward) X(one_hot)
+/* clang-format on */
 
-extern const bl__kernel bl__kernel_sum, bl__kernel_max, bl__kernel_argmax;             /* reduce.c */
-extern const bl__kernel bl__kernel_copy, bl__kernel_concat, bl__kernel_slice_backward; /* copy.c */
-extern const bl__kernel bl__kernel_matmul;                                             /* matmul.c */
-extern const bl__kernel bl__kernel_softmax, bl__kernel_log_softmax;                    /* softmax.c */
-extern const bl__kernel bl__kernel_cross_entropy;                                      /* cross_entropy.c */
-extern const bl__kernel bl__kernel_embedding, bl__kernel_embedding_backward;           /* embedding.c */
-extern const bl__kernel bl__kernel_one_hot;                                            /* embedding.c */
+#define BL__DECLARE_KERNEL(op) extern const bl__kernel bl__kernel_##op;
+BL__KERNELS(BL__DECLARE_KERNEL)
+#undef BL__DECLARE_KERNEL
+extern const bl__kernel bl__kernel_copy; /* copy.c: what the compiler inserts */
 
 #endif

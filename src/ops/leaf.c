@@ -52,7 +52,7 @@ bl_tensor *bl_input(bl_graph *graph, const char *name, bl_dtype dtype, bl_shape 
 
 static bl_tensor *input_sample(bl_sampler *sampler)
 {
-    return bl__sample_input(sampler, bl_sample_shape(sampler, 0, 4), -1, 1);
+    return bl__sample_input(sampler, bl_sample_shape(sampler, 0, 5), -1, 1);
 }
 
 const bl_op bl__op_input = {BL__OP(input, 0), .flags = BL_OP_LEAF,
@@ -81,7 +81,7 @@ bl_tensor *bl_constant(bl_graph *graph, bl_dtype dtype, bl_shape shape, const vo
 
 static bl_tensor *constant_sample(bl_sampler *sampler)
 {
-    bl_shape shape = bl_sample_shape(sampler, 0, 4);
+    bl_shape shape = bl_sample_shape(sampler, 0, 5);
     return bl__sample_chance(sampler, 2) ? bl_sample_indices(sampler, shape, -9, 9)
                                          : bl_sample_bools(sampler, shape);
 }
@@ -121,7 +121,7 @@ static bl_tensor *full_sample(bl_sampler *sampler)
 {
     static const bl_dtype integers[] = {BL_BOOL, BL_I32, BL_I64};
     bl_graph *graph = bl_sampler_graph(sampler);
-    bl_shape shape = bl_sample_shape(sampler, 0, 4);
+    bl_shape shape = bl_sample_shape(sampler, 0, 5);
     if (bl__sample_chance(sampler, 2))
         return bl_full(graph, bl__sampler_dtype(sampler), shape, bl__sample_number(sampler, -9, 9));
     bl_dtype dtype = integers[bl_sample_int(sampler, 0, 2)];
@@ -136,7 +136,7 @@ const bl_op bl__op_full = {BL__OP(full, 0), .flags = BL_OP_LEAF,
 
 static bl_tensor *parameter_sample(bl_sampler *sampler)
 {
-    return bl__sample_parameter(sampler, bl_sample_shape(sampler, 0, 4), -1, 1);
+    return bl__sample_parameter(sampler, bl_sample_shape(sampler, 0, 5), -1, 1);
 }
 
 const bl_op bl__op_parameter = {BL__OP(parameter, 0), .flags = BL_OP_LEAF,

@@ -70,7 +70,7 @@ static void mse_loss_decompose(bl_graph *graph, bl_tensor *const *inputs, size_t
 
 static bl_tensor *mse_loss_sample(bl_sampler *sampler)
 {
-    bl_shape shape = bl_sample_shape(sampler, 0, 4);
+    bl_shape shape = bl_sample_shape(sampler, 0, 5);
     bl_tensor *prediction = bl_sample_real(sampler, shape, -1, 1);
     bl_tensor *target = bl_sample_real(sampler, shape, -1, 1);
     return bl_mse_loss_reduced(prediction, target, sample_reduction(sampler));
@@ -198,9 +198,9 @@ static bl_tensor *cross_entropy_sample(bl_sampler *sampler)
     bool ignore = bl__sample_chance(sampler, 2);
     options.reduction = sample_reduction(sampler);
     options.ignore_index = ignore ? -1 : options.ignore_index;
-    bl_shape shape = bl__sample_filled(sampler, 0, 3);
+    bl_shape shape = bl__sample_filled(sampler, 0, 4);
     if (options.reduction != BL_REDUCE_MEAN)
-        shape = bl_sample_shape(sampler, 0, 3);
+        shape = bl_sample_shape(sampler, 0, 4);
     bl_tensor *targets = bl_sample_indices(sampler, shape, ignore ? -1 : 0, classes - 1);
     if (options.reduction == BL_REDUCE_MEAN) {
         bl_shape first = shape.rank > 0 ? bl__shape_with(shape, 0, 1) : BL_SHAPE(1);

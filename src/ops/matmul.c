@@ -205,7 +205,7 @@ static void linear_decompose(bl_graph *graph, bl_tensor *const *inputs, size_t i
 
 static bl_tensor *linear_sample(bl_sampler *sampler)
 {
-    bl_shape shape = bl_sample_shape(sampler, 1, 3);
+    bl_shape shape = bl_sample_shape(sampler, 1, 4);
     int64_t in = shape.size[shape.rank - 1], out = bl_sample_int(sampler, 0, 4);
     bl_tensor *x = bl_sample_real(sampler, shape, -1, 1);
     bl_tensor *weight = bl_sample_real(sampler, BL_SHAPE(out, in), -1, 1);

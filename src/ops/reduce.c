@@ -136,7 +136,7 @@ static void sum_vjp(bl_vjp_call *call)
 
 static bl_tensor *sum_sample(bl_sampler *sampler)
 {
-    return sample(sampler, bl_sample_shape(sampler, 0, 4), true, bl_sum);
+    return sample(sampler, bl_sample_shape(sampler, 0, 5), true, bl_sum);
 }
 
 const bl_op bl__op_sum = {BL__OP(sum, 1), .attributes_size = sizeof(bl__reduce_attributes),
@@ -174,7 +174,7 @@ static void mean_decompose(bl_graph *graph, bl_tensor *const *inputs, size_t inp
 
 static bl_tensor *mean_sample(bl_sampler *sampler)
 {
-    return sample(sampler, bl_sample_shape(sampler, 0, 4), false, bl_mean);
+    return sample(sampler, bl_sample_shape(sampler, 0, 5), false, bl_mean);
 }
 
 const bl_op bl__op_mean = {
@@ -198,7 +198,7 @@ static void max_vjp(bl_vjp_call *call)
 
 static bl_tensor *max_sample(bl_sampler *sampler)
 {
-    return sample(sampler, bl__sample_filled(sampler, 0, 4), true, bl_max);
+    return sample(sampler, bl__sample_filled(sampler, 0, 5), true, bl_max);
 }
 
 const bl_op bl__op_max = {BL__OP(max, 1), .attributes_size = sizeof(bl__reduce_attributes),
@@ -220,7 +220,7 @@ bl_tensor *bl_argmax(bl_tensor *x, bl_axes axes, bool keepdim)
 
 static bl_tensor *argmax_sample(bl_sampler *sampler)
 {
-    return sample(sampler, bl__sample_filled(sampler, 0, 4), true, bl_argmax);
+    return sample(sampler, bl__sample_filled(sampler, 0, 5), true, bl_argmax);
 }
 
 const bl_op bl__op_argmax = {BL__OP(argmax, 1), .flags = BL_OP_PIECEWISE,

@@ -162,7 +162,7 @@ static bl_tensor *one_hot_sample(bl_sampler *sampler)
 {
     static const bl_dtype dtypes[] = {BL_F32, BL_F64, BL_I32, BL_I64, BL_BOOL};
     int64_t classes = bl_sample_int(sampler, 1, 5), lowest = bl__sample_chance(sampler, 3) ? -1 : 0;
-    bl_tensor *indices = bl_sample_indices(sampler, bl_sample_shape(sampler, 0, 3), lowest, classes - 1);
+    bl_tensor *indices = bl_sample_indices(sampler, bl_sample_shape(sampler, 0, 4), lowest, classes - 1);
     bl_dtype dtype = dtypes[bl_sample_int(sampler, 0, 4)];
     return lowest < 0 ? bl__one_hot_ignoring(indices, classes, lowest, dtype)
                       : bl_one_hot(indices, classes, dtype);

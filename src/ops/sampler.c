@@ -141,7 +141,7 @@ static bl_shape narrowed(bl_sampler *sampler, bl_shape whole)
 
 void bl_sample_broadcast(bl_sampler *sampler, bl_shape *a, bl_shape *b)
 {
-    bl_shape whole = bl_sample_shape(sampler, 0, 4);
+    bl_shape whole = bl_sample_shape(sampler, 0, 5);
     *a = bl__sample_chance(sampler, 3) ? whole : narrowed(sampler, whole);
     *b = bl__sample_chance(sampler, 3) ? whole : narrowed(sampler, whole);
 }

@@ -28,7 +28,7 @@ typedef bl_tensor *builder(bl_tensor *x, double c);
 /* The builder on floats, or now and then on integers. */
 static bl_tensor *sample_numbers(bl_sampler *sampler, builder *build)
 {
-    bl_shape shape = bl_sample_shape(sampler, 0, 4);
+    bl_shape shape = bl_sample_shape(sampler, 0, 5);
     if (bl__sample_chance(sampler, 5))
         return build(bl_sample_indices(sampler, shape, -9, 9), (double)bl_sample_int(sampler, -9, 9));
     bl_tensor *x = bl_sample_real(sampler, shape, -2, 2);
@@ -107,7 +107,7 @@ static void div_scalar_vjp(bl_vjp_call *call)
 
 static bl_tensor *div_scalar_sample(bl_sampler *sampler)
 {
-    bl_tensor *x = bl_sample_real(sampler, bl_sample_shape(sampler, 0, 4), -2, 2);
+    bl_tensor *x = bl_sample_real(sampler, bl_sample_shape(sampler, 0, 5), -2, 2);
     return bl_div_scalar(x, bl__sample_number(sampler, 0.5, 3));
 }
 
@@ -136,7 +136,7 @@ static void pow_scalar_vjp(bl_vjp_call *call)
 
 static bl_tensor *pow_scalar_sample(bl_sampler *sampler)
 {
-    bl_shape shape = bl_sample_shape(sampler, 0, 4);
+    bl_shape shape = bl_sample_shape(sampler, 0, 5);
     if (bl__sample_chance(sampler, 2)) /* whole exponents take any base */
         return bl_pow_scalar(bl_sample_signed(sampler, shape, 0.3, 2), (double)bl_sample_int(sampler, -2, 4));
     bl_tensor *x = bl_sample_real(sampler, shape, 0.3, 2);
@@ -165,7 +165,7 @@ static void maximum_scalar_vjp(bl_vjp_call *call)
 /* c stands in a gap around 0 that x leaves. */
 static bl_tensor *maximum_scalar_sample(bl_sampler *sampler)
 {
-    bl_shape shape = bl_sample_shape(sampler, 0, 4);
+    bl_shape shape = bl_sample_shape(sampler, 0, 5);
     if (bl__sample_chance(sampler, 5))
         return bl_maximum_scalar(bl_sample_indices(sampler, shape, -9, 9), 2);
     bl_tensor *x = bl_sample_signed(sampler, shape, 0.5, 2);
@@ -217,7 +217,7 @@ static void scalar_div_vjp(bl_vjp_call *call)
 
 static bl_tensor *scalar_div_sample(bl_sampler *sampler)
 {
-    bl_tensor *x = bl_sample_signed(sampler, bl_sample_shape(sampler, 0, 4), 0.5, 2);
+    bl_tensor *x = bl_sample_signed(sampler, bl_sample_shape(sampler, 0, 5), 0.5, 2);
     return bl_scalar_div(bl__sample_number(sampler, -2, 2), x);
 }
 

@@ -154,7 +154,7 @@ static bool reshape_view(const bl_layout *input, const void *attributes, bl_shap
 
 static bl_tensor *reshape_sample(bl_sampler *sampler)
 {
-    bl_shape shape = bl_sample_shape(sampler, 0, 4);
+    bl_shape shape = bl_sample_shape(sampler, 0, 5);
     bl_tensor *x = sample_any(sampler, shape);
     switch (bl_sample_int(sampler, 0, 3)) {
     case 0:
@@ -246,7 +246,7 @@ static bool permute_view(const bl_layout *input, const void *attributes, bl_shap
 
 static bl_tensor *permute_sample(bl_sampler *sampler)
 {
-    bl_shape shape = bl_sample_shape(sampler, 0, 4);
+    bl_shape shape = bl_sample_shape(sampler, 0, 5);
     bl_axes axes = {.count = shape.rank};
     bl_tensor *x = sample_any(sampler, shape);
     for (int d = 0; d < shape.rank; d++) { /* a random permutation */

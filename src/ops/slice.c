@@ -56,7 +56,7 @@ static bool slice_view(const bl_layout *input, const void *attributes, bl_shape 
 /* A shape, and a slice of it. */
 static bl_shape sample_slice(bl_sampler *sampler, bl__slice_attributes *slice)
 {
-    bl_shape shape = bl_sample_shape(sampler, 1, 4);
+    bl_shape shape = bl_sample_shape(sampler, 1, 5);
     slice->axis = bl_sample_int(sampler, 0, shape.rank - 1);
     slice->size = shape.size[slice->axis];
     slice->start = bl_sample_int(sampler, 0, slice->size);
@@ -160,7 +160,7 @@ static bl_tensor *concat_sample(bl_sampler *sampler)
 {
     bl_tensor *parts[6];
     size_t count = (size_t)bl_sample_int(sampler, 1, 6);
-    bl_shape shape = bl_sample_shape(sampler, 1, 3);
+    bl_shape shape = bl_sample_shape(sampler, 1, 4);
     int axis = (int)bl_sample_int(sampler, 0, shape.rank - 1);
     bool integers = bl__sample_chance(sampler, 8);
     for (size_t i = 0; i < count; i++) {

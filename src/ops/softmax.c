@@ -35,7 +35,7 @@ typedef bl_tensor *builder(bl_tensor *x, int axis);
 
 static bl_tensor *sample(bl_sampler *sampler, builder *build)
 {
-    bl_shape shape = bl_sample_shape(sampler, 1, 4);
+    bl_shape shape = bl_sample_shape(sampler, 1, 5);
     bl_tensor *x = bl_sample_real(sampler, shape, -3, 3);
     return build(x, (int)bl_sample_int(sampler, -shape.rank, shape.rank - 1));
 }

@@ -74,7 +74,7 @@ bl_tensor *bl_assign(bl_parameter *state, bl_tensor *value)
 
 static bl_tensor *assign_sample(bl_sampler *sampler)
 {
-    bl_shape shape = bl_sample_shape(sampler, 0, 3);
+    bl_shape shape = bl_sample_shape(sampler, 0, 4);
     bl_parameter *state = bl__sample_buffer(sampler, bl__sampler_dtype(sampler), shape);
     return bl_assign(state, bl_sample_real(sampler, shape, -1, 1));
 }
@@ -122,7 +122,7 @@ bl_tensor *bl_assign_slice(bl_parameter *state, int axis, int64_t start, bl_tens
 
 static bl_tensor *assign_slice_sample(bl_sampler *sampler)
 {
-    bl_shape shape = bl_sample_shape(sampler, 1, 3), part = shape;
+    bl_shape shape = bl_sample_shape(sampler, 1, 4), part = shape;
     bl_parameter *state = bl__sample_buffer(sampler, bl__sampler_dtype(sampler), shape);
     int axis = (int)bl_sample_int(sampler, 0, shape.rank - 1);
     int64_t start = bl_sample_int(sampler, 0, shape.size[axis]);

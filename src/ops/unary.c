@@ -6,7 +6,7 @@
 /* Floats of magnitude low..high and either sign, or now and then integers. */
 static bl_tensor *sample_numbers(bl_sampler *sampler, double low, double high)
 {
-    bl_shape shape = bl_sample_shape(sampler, 0, 4);
+    bl_shape shape = bl_sample_shape(sampler, 0, 5);
     if (bl__sample_chance(sampler, 5))
         return bl_sample_indices(sampler, shape, -9, 9);
     return bl_sample_signed(sampler, shape, low, high);
@@ -14,7 +14,7 @@ static bl_tensor *sample_numbers(bl_sampler *sampler, double low, double high)
 
 static bl_tensor *sample_reals(bl_sampler *sampler, double low, double high)
 {
-    return bl_sample_real(sampler, bl_sample_shape(sampler, 0, 4), low, high);
+    return bl_sample_real(sampler, bl_sample_shape(sampler, 0, 5), low, high);
 }
 
 /* ---- neg ---- */
@@ -241,7 +241,7 @@ static bl_tensor *cast_sample(bl_sampler *sampler)
     if (bl__sample_chance(sampler, 3)) /* what gradients flow through */
         dtype = bl__sample_chance(sampler, 2) ? BL_F32 : BL_F64;
     if (bl__sample_chance(sampler, 6))
-        return bl_cast(bl_sample_bools(sampler, bl_sample_shape(sampler, 0, 4)), dtype);
+        return bl_cast(bl_sample_bools(sampler, bl_sample_shape(sampler, 0, 5)), dtype);
     return bl_cast(sample_numbers(sampler, 0.1, 9), dtype);
 }
 

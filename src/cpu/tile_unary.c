@@ -1,36 +1,18 @@
-/* Tile functions of one tensor. Integers wrap: they are computed unsigned. exp and its kin are type-generic:
- * on floats they are the float functions. */
-#include "cpu/tile.h"
+/* Tile functions of one tensor. Integers wrap: they are computed unsigned. */
+#include "cpu/tile_forms.h"
 
 #include <tgmath.h>
 
-/* y = result, of elements x of `type`; `wide` is the type to compute in. */
-#define UNARY(op, name, type, wide, result)                                                      \
-    static void op##_##name(int64_t n, void *out, const void *const *in, const void *attributes) \
-    {                                                                                            \
-        const type *from = in[0];                                                                \
-        type *y = out;                                                                           \
-        (void)attributes;                                                                        \
-        BL__EACH_ALONE                                                                           \
-        for (int64_t i = 0; i < n; i++) {                                                        \
-            wide x = (wide)from[i];                                                              \
-            y[i] = (type)(result);                                                               \
-        }                                                                                        \
-    }
-
-#define REALS(op, result)                  \
-    UNARY(op, f32, float, float, result)   \
-    UNARY(op, f64, double, double, result) \
-    const bl__tile bl__tiles_##op[BL_DTYPE_COUNT] = {[BL_F32] = op##_f32, [BL_F64] = op##_f64};
+#define REALS(op, result)                \
+    BL__FOR_REALS(BL__UNARY, op, result) \
+    BL__ROW_OF_REALS(op);
 
 /* `integer` is the result for integers, of x computed in an unsigned type. */
-#define NUMBERS(op, result, integer)                  \
-    UNARY(op, f32, float, float, result)              \
-    UNARY(op, f64, double, double, result)            \
-    UNARY(op, i32, int32_t, uint32_t, integer)        \
-    UNARY(op, i64, int64_t, uint64_t, integer)        \
-    const bl__tile bl__tiles_##op[BL_DTYPE_COUNT] = { \
-        [BL_F32] = op##_f32, [BL_F64] = op##_f64, [BL_I32] = op##_i32, [BL_I64] = op##_i64};
+#define NUMBERS(op, result, integer)               \
+    BL__FOR_REALS(BL__UNARY, op, result)           \
+    BL__UNARY(op, i32, int32_t, uint32_t, integer) \
+    BL__UNARY(op, i64, int64_t, uint64_t, integer) \
+    BL__ROW_OF_NUMBERS(op);
 
 /* The element as it was stored, for what depends on an integer's sign. */
 #define SIGNED from[i]

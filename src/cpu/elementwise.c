@@ -1,6 +1,7 @@
 /* The driver of single element-wise ops: brings inputs of any strides to tile functions, which want
  * contiguous elements. The plan says how each input gets there; where all are contiguous, a run is one call.
  */
+#include "cpu/elementwise.h"
 #include "cpu/kernels.h"
 #include "cpu/loop.h"
 
@@ -55,7 +56,7 @@ static enum source classify(const bl__loop *loop, int k)
     return bl__loop_step(loop, k) == 1 ? ROWS : GATHERED;
 }
 
-static bl_status prepare(bl__call *call, bl__arena *arena, int key)
+bl_status bl__elementwise_prepare(bl__call *call, bl__arena *arena, int key)
 {
     const bl__operand *output = &call->outputs[0];
     int inputs = (int)call->input_count;
@@ -189,7 +190,7 @@ static void run_buffered(const struct plan *plan, const bl__call *call)
     (plan->rows_per_tile > 1 ? run_short_rows : run_long_rows)(plan, call, &buffers);
 }
 
-static bl_status run(const bl__call *call)
+bl_status bl__elementwise_run(const bl__call *call)
 {
     const struct plan *plan = call->plan;
     if (plan->whole) {
@@ -208,8 +209,8 @@ static bl_status run(const bl__call *call)
     static bl_status prepare_##op(bl__call *call, bl__arena *arena, size_t *scratch_bytes) \
     {                                                                                      \
         *scratch_bytes = 0;                                                                \
-        return prepare(call, arena, BL__KEY_##op);                                         \
+        return bl__elementwise_prepare(call, arena, BL__KEY_##op);                         \
     }                                                                                      \
-    const bl__kernel bl__kernel_##op = {BL__STRIDED | BL__IN_PLACE, prepare_##op, run};
+    const bl__kernel bl__kernel_##op = {BL__STRIDED | BL__IN_PLACE, prepare_##op, bl__elementwise_run};
 BL__TILED_OPS(KERNEL)
 KERNEL(cast)

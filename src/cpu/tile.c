@@ -7,7 +7,7 @@ bl__tile bl__tile_find(int key, bl_dtype last_input, bl_dtype output)
 {
     static const bl__tile *const rows[BL__KEY_COUNT] = {
 #define ROW(op) [BL__KEY_##op] = bl__tiles_##op,
-        BL__TILED_OPS(ROW)
+        BL__TILED_OPS(ROW) BL__DIVIDING_OPS(ROW)
 #undef ROW
     };
     if (key <= BL__KEY_NONE || key >= BL__KEY_COUNT || (unsigned)last_input >= BL_DTYPE_COUNT ||

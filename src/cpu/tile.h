@@ -22,12 +22,26 @@ typedef void (*bl__tile)(int64_t n, void *out, const void *const *in, const void
     X(add_scalar) X(sub_scalar) X(mul_scalar) X(div_scalar) X(pow_scalar) X(maximum_scalar) \
     X(scalar_sub) X(scalar_div) \
     X(neg) X(exp) X(log) X(sqrt) X(square) X(abs) X(sign) X(relu) X(tanh) X(sigmoid) \
-    X(equal) X(not_equal) X(less) X(less_equal) X(greater) X(greater_equal) X(where)
+    X(equal) X(not_equal) X(less) X(less_equal) X(greater) X(greater_equal) X(where) \
+    /* tile_functions.c */ X(sin) X(cos) X(tan) X(asin) X(acos) X(atan) X(atan2) X(hypot) \
+    X(sinh) X(cosh) X(asinh) X(acosh) X(atanh) \
+    X(expm1) X(exp2) X(log1p) X(log2) X(log10) X(rsqrt) X(reciprocal) X(erf) X(erfc) \
+    X(floor) X(ceil) X(round) X(trunc) \
+    /* tile_bounds.c */ X(minimum) X(minimum_scalar) X(clamp) X(hardtanh) \
+    /* tile_logic.c */ X(logical_and) X(logical_or) X(logical_xor) X(logical_not) \
+    X(isnan) X(isinf) X(isfinite) \
+    /* tile_activations.c */ X(gelu) X(gelu_tanh) X(silu) X(mish) X(softplus) X(log_sigmoid) \
+    X(leaky_relu) X(elu) X(selu) X(celu) X(hardsigmoid) X(hardswish) X(prelu) \
+    /* remainder.c */ X(fmod_scalar) X(remainder_scalar)
 /* clang-format on */
+
+/* The ops whose kernels refuse integers divided by zero first (remainder.c). */
+#define BL__DIVIDING_OPS(X) X(fmod) X(remainder)
 
 /* One row of tile functions an op, NULL where the op does not take the dtype. */
 #define BL__DECLARE_TILES(op) extern const bl__tile bl__tiles_##op[BL_DTYPE_COUNT];
 BL__TILED_OPS(BL__DECLARE_TILES)
+BL__DIVIDING_OPS(BL__DECLARE_TILES)
 #undef BL__DECLARE_TILES
 extern const bl__tile bl__tiles_cast[BL_DTYPE_COUNT][BL_DTYPE_COUNT]; /* from, to */
 
@@ -36,6 +50,9 @@ bl__tile bl__tile_find(int key, bl_dtype last_input, bl_dtype output);
 
 /* The larger of two numbers, NaN when either is: where a is no NaN and a > b is false, b is larger or NaN. */
 #define BL__LARGER(a, b) ((((a) > (b)) | ((a) != (a))) ? (a) : (b))
+
+/* The smaller one, likewise. */
+#define BL__SMALLER(a, b) ((((a) < (b)) | ((a) != (a))) ? (a) : (b))
 
 /* Before a loop over elements that touches element i of every operand in turn i only: operands may coincide,
  * but no turn depends on another. */

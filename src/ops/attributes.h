@@ -80,4 +80,12 @@ typedef struct bl__loss_attributes { /* mse_loss, cross_entropy */
     int64_t ignore_index;            /* cross_entropy */
 } bl__loss_attributes;
 
+typedef struct bl__bounds_attributes { /* clamp, hardtanh */
+    double least, most;
+} bl__bounds_attributes;
+
+typedef struct bl__softplus_attributes {
+    double beta, threshold;
+} bl__softplus_attributes;
+
 #endif

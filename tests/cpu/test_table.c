@@ -9,7 +9,8 @@ Test(table, every_op_that_computes_has_a_row)
     const int without[] = {BL__KEY_NONE,      BL__KEY_input,  BL__KEY_constant,     BL__KEY_full,
                            BL__KEY_parameter, BL__KEY_assign, BL__KEY_assign_slice, BL__KEY_group,
                            BL__KEY_mean,      BL__KEY_linear, BL__KEY_mse_loss,     BL__KEY_reshape,
-                           BL__KEY_permute,   BL__KEY_expand, BL__KEY_slice};
+                           BL__KEY_permute,   BL__KEY_expand, BL__KEY_slice,        BL__KEY_relu6,
+                           BL__KEY_glu};
     for (int key = 0; key < BL__KEY_COUNT; key++) {
         bool expected = true;
         for (size_t i = 0; i < sizeof(without) / sizeof(without[0]); i++)

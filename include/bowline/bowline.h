@@ -16,6 +16,7 @@
 #include "program.h"
 #include "random.h"
 #include "tensor.h"
+#include "transform.h"
 #include "version.h"
 
 #include "locations.h" /* last: it wraps the builders declared above */

@@ -10,6 +10,7 @@
 #include "gradcheck.h"
 #include "graph.h"
 #include "op.h"
+#include "opcheck.h"
 #include "ops.h"
 #include "optimizer.h"
 #include "parameters.h"

@@ -22,7 +22,6 @@ typedef void (*bl__tile)(int64_t n, void *out, const void *const *in, const void
     X(add_scalar) X(sub_scalar) X(mul_scalar) X(div_scalar) X(pow_scalar) X(maximum_scalar) \
     X(scalar_sub) X(scalar_div) \
     X(neg) X(exp) X(log) X(sqrt) X(square) X(abs) X(sign) X(relu) X(tanh) X(sigmoid) \
-    X(equal) X(not_equal) X(less) X(less_equal) X(greater) X(greater_equal) X(where) \
     /* tile_functions.c */ X(sin) X(cos) X(tan) X(asin) X(acos) X(atan) X(atan2) X(hypot) \
     X(sinh) X(cosh) X(asinh) X(acosh) X(atanh) \
     X(expm1) X(exp2) X(log1p) X(log2) X(log10) X(rsqrt) X(reciprocal) X(erf) X(erfc) \
@@ -32,7 +31,8 @@ typedef void (*bl__tile)(int64_t n, void *out, const void *const *in, const void
     X(isnan) X(isinf) X(isfinite) \
     /* tile_activations.c */ X(gelu) X(gelu_tanh) X(silu) X(mish) X(softplus) X(log_sigmoid) \
     X(leaky_relu) X(elu) X(selu) X(celu) X(hardsigmoid) X(hardswish) X(prelu) \
-    /* remainder.c */ X(fmod_scalar) X(remainder_scalar)
+    /* remainder.c */ X(fmod_scalar) X(remainder_scalar) \
+    X(equal) X(not_equal) X(less) X(less_equal) X(greater) X(greater_equal) X(where)
 /* clang-format on */
 
 /* The ops whose kernels refuse integers divided by zero first (remainder.c). */

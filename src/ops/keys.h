@@ -18,7 +18,6 @@
     /* matmul.c */ X(matmul) X(linear) \
     /* rows.c */ X(embedding) X(embedding_backward) X(one_hot) \
     /* softmax.c */ X(softmax) X(log_softmax) \
-    /* loss.c */ X(mse_loss) X(cross_entropy) \
     /* trigonometry.c */ X(sin) X(cos) X(tan) X(asin) X(acos) X(atan) X(atan2) X(hypot) \
     /* hyperbolic.c */ X(sinh) X(cosh) X(asinh) X(acosh) X(atanh) \
     /* exponentials.c */ X(expm1) X(exp2) X(log1p) X(log2) X(log10) X(rsqrt) X(reciprocal) X(erf) X(erfc) \
@@ -28,7 +27,9 @@
     /* logic.c */ X(logical_and) X(logical_or) X(logical_xor) X(logical_not) X(isnan) X(isinf) X(isfinite) \
     /* activations.c */ X(gelu) X(gelu_tanh) X(silu) X(mish) X(softplus) X(log_sigmoid) \
     /* rectifiers.c */ X(leaky_relu) X(elu) X(selu) X(celu) \
-    /* gates.c */ X(hardsigmoid) X(hardswish) X(prelu) X(glu)
+    /* gates.c */ X(hardsigmoid) X(hardswish) X(prelu) X(glu) \
+    /* region.c */ X(stop_gradient) X(checkpoint) X(custom_gradient) \
+    /* loss.c */ X(mse_loss) X(cross_entropy)
 /* clang-format on */
 
 enum {

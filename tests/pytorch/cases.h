@@ -11,6 +11,7 @@
 /* The list of families. */
 /* clang-format off */
 #define FAMILIES(X) \
+    X(functions) X(activations) \
     X(arithmetic)
 /* clang-format on */
 

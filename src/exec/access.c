@@ -31,7 +31,7 @@ static bl__input *find_input(bl_program *p, const char *op, const bl_tensor *ten
         bl__program_fail(p, BL_ERR_ARGUMENT, op, "the tensor is not an input");
         return NULL;
     }
-    const bl__input_attributes *attributes = tensor->node->attributes;
+    const bl__input_attributes *attributes = bl__attributes(tensor->node);
     for (size_t i = 0; i < p->input_count; i++) {
         bl__input *input = &p->inputs[i];
         if (input->ordinal == attributes->ordinal && same_type(p, input->dtype, input->shape, tensor))

@@ -137,10 +137,10 @@ static void free_lowering(bl__lowering *l)
 static void name_node(bl__lowering *l, const bl__node *node)
 {
     bl_error *error = &l->program->head.error;
-    if (node->scope)
-        snprintf(error->scope, sizeof(error->scope), "%s", node->scope->path);
-    if (node->file)
-        bl__report_place(l->program->head.context, error, node->file, node->line);
+    if (node->origin->scope)
+        snprintf(error->scope, sizeof(error->scope), "%s", node->origin->scope->path);
+    if (node->origin->file)
+        bl__report_place(l->program->head.context, error, node->origin->file, node->origin->line);
 }
 
 /* Fills the program; on failure l->program->head.error says why. */

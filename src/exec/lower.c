@@ -146,9 +146,9 @@ static bool add_instruction(bl__lowering *l, const bl__node *origin, const char 
         return false;
     bl__operand *operand = bl__arena_take(&p->arena, operands * sizeof(*operand));
     bl__source *sources = bl__arena_take(&p->arena, operands * sizeof(*sources));
-    const char *label = origin->label ? bl__arena_string(&p->arena, origin->label) : NULL;
-    const char *scope = scope_path(l, origin->scope);
-    if (!operand || !sources || (origin->label && !label) || (origin->scope && !scope))
+    const char *label = origin->origin->label ? bl__arena_string(&p->arena, origin->origin->label) : NULL;
+    const char *scope = scope_path(l, origin->origin->scope);
+    if (!operand || !sources || (origin->origin->label && !label) || (origin->origin->scope && !scope))
         return false;
     for (size_t i = 0; i < operands; i++)
         set_operand(&operand[i], &sources[i], i < input_count ? &inputs[i] : &outputs[i - input_count]);
@@ -166,8 +166,8 @@ static bool add_instruction(bl__lowering *l, const bl__node *origin, const char 
                                      .op = op,
                                      .label = label,
                                      .scope = scope,
-                                     .file = origin->file,
-                                     .line = origin->line};
+                                     .file = origin->origin->file,
+                                     .line = origin->origin->line};
     size_t scratch = 0;
     if (kernel->prepare && kernel->prepare(&instruction->call, &p->arena, &scratch) != BL_OK)
         return false;
@@ -274,7 +274,7 @@ static void lower_view(bl__lowering *l, const bl__node *node)
     bl_layout from = {.shape = bl_tensor_shape(node->inputs[0]), .offset = input.offset}, to;
     for (int d = 0; d < input.rank; d++)
         from.stride[d] = input.stride[d];
-    if (!node->op->view(&from, node->attributes, bl_tensor_shape(output), &to)) {
+    if (!node->op->view(&from, bl__attributes(node), bl_tensor_shape(output), &to)) {
         bl__value copy;
         if (!bl__copy_value(l, node, &input, &copy))
             return;
@@ -282,7 +282,7 @@ static void lower_view(bl__lowering *l, const bl__node *node)
         from.offset = 0;
         for (int d = 0; d < input.rank; d++)
             from.stride[d] = input.stride[d];
-        if (!node->op->view(&from, node->attributes, bl_tensor_shape(output), &to)) {
+        if (!node->op->view(&from, bl__attributes(node), bl_tensor_shape(output), &to)) {
             bl__program_fail(l->program, BL_ERR_UNSUPPORTED, node->op->name,
                              "not a view even of contiguous memory");
             return;
@@ -345,7 +345,7 @@ static void lower_op(bl__lowering *l, const bl__node *node)
     void *attributes = bl__arena_take(&l->program->arena, op->attributes_size);
     bool done = inputs && attributes && gather_inputs(l, node, kernel, inputs) && make_outputs(l, node);
     if (done && op->attributes_size > 0)
-        memcpy(attributes, node->attributes, op->attributes_size);
+        memcpy(attributes, bl__attributes(node), op->attributes_size);
     done = done && add_instruction(l, node, op->name, kernel, inputs, count,
                                    bl__value_of(l, &node->outputs[0]), (size_t)op->output_count, attributes);
     done = done && (!op->compute || plan_user(l, op, attributes));

@@ -25,7 +25,7 @@ static bl__source source_of(const bl__value *value)
 /* state[.., start : start + n, ..] = value as `rows` runs; the whole state is one run. */
 static void set_runs(bl__effect *effect, const bl__node *node, const bl_tensor *value)
 {
-    const bl__assign_attributes *attributes = node->attributes;
+    const bl__assign_attributes *attributes = bl__attributes(node);
     const bl_shape *state = &attributes->parameter->shape;
     *effect = (bl__effect){.rows = 1, .run = value->count, .stride = 0, .start = 0};
     if (node->op->key != BL__KEY_assign_slice)
@@ -42,7 +42,7 @@ static void set_runs(bl__effect *effect, const bl__node *node, const bl_tensor *
 
 static void lower_assign(bl__lowering *l, const bl__node *node)
 {
-    const bl__assign_attributes *attributes = node->attributes;
+    const bl__assign_attributes *attributes = bl__attributes(node);
     const bl_tensor *tensor = node->inputs[0];
     bl_program *p = l->program;
     bl__value value;

@@ -33,7 +33,7 @@ static void *constant_block(bl__lowering *l, const bl_tensor *tensor, size_t cou
 
 static void lower_constant(bl__lowering *l, const bl__node *node)
 {
-    const bl__constant_attributes *attributes = node->attributes;
+    const bl__constant_attributes *attributes = bl__attributes(node);
     const bl_tensor *tensor = &node->outputs[0];
     size_t storage;
     void *data = constant_block(l, tensor, (size_t)tensor->count, &storage);
@@ -69,7 +69,7 @@ static void set_value(void *data, bl_dtype dtype, double value)
 /* A full tensor is one element that every stride stays on. */
 static void lower_full(bl__lowering *l, const bl__node *node)
 {
-    const bl__full_attributes *attributes = node->attributes;
+    const bl__full_attributes *attributes = bl__attributes(node);
     const bl_tensor *tensor = &node->outputs[0];
     bl__value *value = bl__value_of(l, tensor);
     size_t storage;
@@ -83,7 +83,7 @@ static void lower_full(bl__lowering *l, const bl__node *node)
 
 static void lower_input(bl__lowering *l, const bl__node *node)
 {
-    const bl__input_attributes *attributes = node->attributes;
+    const bl__input_attributes *attributes = bl__attributes(node);
     const bl_tensor *tensor = &node->outputs[0];
     bl_program *p = l->program;
     bl__value *value = bl__value_of(l, tensor);
@@ -109,7 +109,7 @@ static void lower_input(bl__lowering *l, const bl__node *node)
 /* A parameter's own memory, or the private f64 copy that this precision, or a frozen program, wants. */
 static void lower_parameter(bl__lowering *l, const bl__node *node)
 {
-    const bl__parameter_attributes *attributes = node->attributes;
+    const bl__parameter_attributes *attributes = bl__attributes(node);
     const bl_tensor *tensor = &node->outputs[0];
     bl_parameter *parameter = attributes->parameter;
     bl__value *value = bl__value_of(l, tensor);

@@ -180,7 +180,7 @@ EACH_OP(decompositions)
         sample s = draw(*key, seed, dtype);
         bl__node *node = node_of(&s);
         bl_tensor *decomposed, *by_kernel[MOST_LEAVES], *by_parts[MOST_LEAVES];
-        s.op->decompose(s.graph, node->inputs, node->input_count, node->attributes, &decomposed);
+        s.op->decompose(s.graph, node->inputs, node->input_count, bl__attributes(node), &decomposed);
         cr_assert(bl_tensor_valid(decomposed), "%s", error_text(bl_graph_error(s.graph)));
         cr_assert(bl_shape_equal(bl_tensor_shape(decomposed), bl_tensor_shape(s.output)));
         values_of(&s, s.output, kernel);

@@ -127,7 +127,7 @@ bl_status bl_read(bl_program *program, const bl_tensor *output, void *data, size
                                 bl_dtype_name(found->dtype), BL__SHAPE_TEXT(found->shape), found->bytes,
                                 bytes, data ? "" : " at NULL");
     if (bytes > 0)
-        memcpy(data, bl__source_data(program, found->source), bytes);
+        memcpy(data, bl__value_data(program, found->value), bytes);
     return BL_OK;
 }
 
@@ -135,12 +135,12 @@ const void *bl_output_data(bl_program *program, const bl_tensor *output)
 {
     bl_status status;
     const bl__output *found = usable(program, &status) ? find_output(program, "output_data", output) : NULL;
-    return found ? bl__source_data(program, found->source) : NULL;
+    return found ? bl__value_data(program, found->value) : NULL;
 }
 
 static double element(const bl_program *p, const bl__output *output, int64_t index)
 {
-    const void *data = bl__source_data(p, output->source);
+    const void *data = bl__value_data(p, output->value);
     switch (output->dtype) {
     case BL_F32:
         return (double)((const float *)data)[index];
@@ -210,7 +210,7 @@ double *bl__frozen_values(bl_program *program, const bl_tensor *leaf)
 {
     for (size_t i = 0; i < program->leaf_count; i++) {
         if (program->leaves[i].node == leaf->node->id)
-            return bl__source_data(program, (bl__source){program->leaves[i].storage, 0});
+            return bl__value_data(program, program->leaves[i].value);
     }
     return NULL;
 }

@@ -19,38 +19,39 @@ static bool mark_needed(bl__lowering *l, bl_tensor *const *outputs, size_t count
         l->node_count = id >= l->node_count ? id + 1 : l->node_count;
     }
     l->needed = bl__allocate(l->allocator, (size_t)l->node_count, sizeof(*l->needed));
-    l->first_value = bl__allocate(l->allocator, (size_t)l->node_count, sizeof(*l->first_value));
-    if (!l->needed || !l->first_value)
+    l->values = bl__allocate(l->allocator, (size_t)l->node_count, sizeof(*l->values));
+    if (!l->needed || !l->values)
         return false;
     for (size_t i = 0; i < count; i++)
         l->needed[outputs[i]->node->id] = true;
     for (int64_t id = l->node_count - 1; id >= 0; id--) {
         const bl__node *node = l->graph->nodes[id];
-        if (!l->needed[id])
-            continue;
-        l->first_value[id] = l->value_count;
-        l->value_count += (size_t)node->op->output_count;
-        for (size_t i = 0; i < node->input_count; i++)
+        for (size_t i = 0; i < node->input_count && l->needed[id]; i++)
             l->needed[node->inputs[i]->node->id] = true;
     }
-    l->values = bl__allocate(l->allocator, l->value_count, sizeof(*l->values));
-    return l->values != NULL;
+    return true;
 }
 
 /* Makes room for what lowering will append, copies that it inserts apart, so that nothing is moved. */
 static bool reserve(bl__lowering *l, size_t output_count)
 {
-    const unsigned other = BL_OP_LEAF | BL_OP_EFFECT;
     bl_program *p = l->program;
-    size_t instructions = output_count;
+    size_t instructions = output_count, operands = 2 * output_count, storages = output_count;
     for (int64_t id = 0; id < l->node_count; id++) {
-        const bl_op *op = l->graph->nodes[id]->op;
-        instructions += l->needed[id] && !(op->flags & other) && !op->view;
+        const bl__node *node = l->graph->nodes[id];
+        if (!l->needed[id] || node->op->view || (node->op->flags & BL_OP_EFFECT))
+            continue;
+        storages += (size_t)node->op->output_count;
+        if (node->op->flags & BL_OP_LEAF)
+            continue;
+        instructions++;
+        operands += node->input_count + (size_t)node->op->output_count;
     }
-    return bl__reserve(l->allocator, &p->instructions, &p->instruction_capacity, instructions,
+    const bl_allocator *a = l->allocator;
+    return bl__reserve(a, &p->instructions, &p->instruction_capacity, instructions,
                        sizeof(*p->instructions)) &&
-           bl__reserve(l->allocator, &p->storages, &p->storage_capacity, l->value_count + output_count,
-                       sizeof(*p->storages));
+           bl__reserve(a, &p->operands, &p->operand_capacity, operands, sizeof(*p->operands)) &&
+           bl__reserve(a, &p->storages, &p->storage_capacity, storages, sizeof(*p->storages));
 }
 
 static bool check_outputs(bl_context *context, bl_error *error, bl_tensor *const *outputs, size_t count)
@@ -114,6 +115,7 @@ void bl_program_free(bl_program *program)
     free_states_and_inputs(program, a);
     bl__release_data(a, program->workspace, program->planned_bytes + program->scratch_bytes);
     bl__release(a, program->instructions, program->instruction_capacity, sizeof(*program->instructions));
+    bl__release(a, program->operands, program->operand_capacity, sizeof(*program->operands));
     bl__release(a, program->storages, program->storage_capacity, sizeof(*program->storages));
     bl__release(a, program->states, program->state_capacity, sizeof(*program->states));
     bl__release(a, program->inputs, program->input_capacity, sizeof(*program->inputs));
@@ -128,8 +130,7 @@ void bl_program_free(bl_program *program)
 static void free_lowering(bl__lowering *l)
 {
     bl__release(l->allocator, l->needed, (size_t)l->node_count, sizeof(*l->needed));
-    bl__release(l->allocator, l->first_value, (size_t)l->node_count, sizeof(*l->first_value));
-    bl__release(l->allocator, l->values, l->value_count, sizeof(*l->values));
+    bl__release(l->allocator, l->values, (size_t)l->node_count, sizeof(*l->values));
     bl__release(l->allocator, l->state_table, l->state_table_size, sizeof(*l->state_table));
 }
 
@@ -143,7 +144,7 @@ static void name_node(bl__lowering *l, const bl__node *node)
         bl__report_place(l->program->head.context, error, node->origin->file, node->origin->line);
 }
 
-/* Fills the program; on failure l->program->head.error says why. */
+/* Fills the program, all but the plan of its workspace; on failure l->program->head.error says why. */
 static void build(bl__lowering *l, bl_tensor *const *outputs, size_t count)
 {
     if (!mark_needed(l, outputs, count) || !reserve(l, count)) {
@@ -159,8 +160,6 @@ static void build(bl__lowering *l, bl_tensor *const *outputs, size_t count)
     }
     for (size_t i = 0; i < count && bl__lowering_ok(l); i++)
         bl__lower_output(l, outputs[i]);
-    if (bl__lowering_ok(l))
-        bl__plan(l->program);
 }
 
 /* The context's invalid program, with an error reported before. Each time it is given it holds the context,
@@ -192,6 +191,8 @@ static bl_program *compile(bl_context *context, bl_tensor *const *outputs, size_
             .program = program, .graph = bl__graph_of(outputs[0]), .allocator = &context->allocator};
         build(&l, outputs, count);
         free_lowering(&l);
+        if (program->head.error.code == BL_OK)
+            bl__plan(program);
         if (program->head.error.code == BL_OK)
             return program;
         error = program->head.error;

@@ -76,7 +76,8 @@ static bool give(workspace_planner *p, size_t offset, size_t bytes)
 
 static bool same_layout(const bl__operand *a, const bl__operand *b)
 {
-    if (a->count != b->count || bl_dtype_size(a->dtype) != bl_dtype_size(b->dtype) || a->rank != b->rank)
+    if (a->count != b->count || a->rank != b->rank ||
+        bl_dtype_size((bl_dtype)a->dtype) != bl_dtype_size((bl_dtype)b->dtype))
         return false;
     for (int d = 0; d < a->rank; d++) {
         if (a->size[d] != b->size[d] || (a->size[d] != 1 && a->stride[d] != b->stride[d]))
@@ -92,16 +93,17 @@ static size_t in_place(const bl_program *p, const bl__instruction *instruction, 
     const bl__call *call = &instruction->call;
     if (!(instruction->kernel->flags & BL__IN_PLACE) || call->output_count != 1)
         return SIZE_MAX;
-    const bl__operand *output = &call->outputs[0];
-    size_t bytes = p->storages[instruction->sources[call->input_count].storage].bytes;
+    const bl__operand *output = call->outputs[0];
+    size_t bytes = p->storages[output->storage].bytes;
     for (size_t i = 0; i < call->input_count; i++) {
-        size_t root = p->storages[instruction->sources[i].storage].root;
+        size_t root = p->storages[call->inputs[i]->storage].root;
         const bl__storage *storage = &p->storages[root];
         bool fits =
             storage->place == BL__WORKSPACE && storage->last == index && storage->bytes == bytes && bytes > 0;
         for (size_t j = 0; j < call->input_count && fits; j++) {
-            if (p->storages[instruction->sources[j].storage].root == root)
-                fits = instruction->sources[j].offset == 0 && same_layout(&call->inputs[j], output);
+            const bl__operand *input = call->inputs[j];
+            if (p->storages[input->storage].root == root)
+                fits = input->offset == 0 && same_layout(input, output);
         }
         if (fits)
             return root;
@@ -115,8 +117,7 @@ static void place_outputs(workspace_planner *planner, const bl__instruction *ins
     const bl__call *call = &instruction->call;
     size_t reused = in_place(p, instruction, index);
     for (size_t i = 0; i < call->output_count; i++) {
-        size_t own = instruction->sources[call->input_count + i].storage;
-        bl__storage *storage = &p->storages[own];
+        bl__storage *storage = &p->storages[call->outputs[i]->storage];
         if (storage->last < index)
             storage->last = index; /* an output that nobody reads */
         if (reused != SIZE_MAX) {
@@ -134,9 +135,10 @@ static void place_outputs(workspace_planner *planner, const bl__instruction *ins
 static bool release_dead(workspace_planner *planner, const bl__instruction *instruction, int64_t index)
 {
     bl_program *p = planner->program;
-    size_t operands = (size_t)instruction->call.input_count + instruction->call.output_count;
-    for (size_t i = 0; i < operands; i++) {
-        bl__storage *storage = &p->storages[p->storages[instruction->sources[i].storage].root];
+    const bl__call *call = &instruction->call;
+    size_t count = (size_t)call->input_count + call->output_count;
+    for (size_t i = 0; i < count; i++) {
+        bl__storage *storage = &p->storages[p->storages[call->inputs[i]->storage].root];
         if (storage->place != BL__WORKSPACE || storage->last != index || storage->bytes == 0)
             continue;
         storage->last = -1; /* dead: a second operand on it does not free it again */
@@ -145,6 +147,13 @@ static bool release_dead(workspace_planner *planner, const bl__instruction *inst
             return false;
     }
     return true;
+}
+
+/* Gives every instruction the scratch bytes behind the planned part. */
+static void place_scratch(bl_program *program)
+{
+    for (size_t i = 0; i < program->instruction_count; i++)
+        program->instructions[i].call.scratch = program->workspace + program->planned_bytes;
 }
 
 bool bl__plan(bl_program *program)
@@ -163,6 +172,8 @@ bool bl__plan(bl_program *program)
     if (done && planner.top + program->scratch_bytes > 0) {
         program->workspace = bl__allocate_data(allocator, planner.top + program->scratch_bytes);
         done = program->workspace != NULL;
+        if (done)
+            place_scratch(program);
     }
     if (!done)
         bl__program_fail(program, BL_ERR_MEMORY, "compile", "no memory for a workspace of %zu bytes",

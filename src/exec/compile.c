@@ -51,7 +51,8 @@ static bool reserve(bl__lowering *l, size_t output_count)
     return bl__reserve(a, &p->instructions, &p->instruction_capacity, instructions,
                        sizeof(*p->instructions)) &&
            bl__reserve(a, &p->operands, &p->operand_capacity, operands, sizeof(*p->operands)) &&
-           bl__reserve(a, &p->storages, &p->storage_capacity, storages, sizeof(*p->storages));
+           bl__reserve(a, &p->storages, &p->storage_capacity, storages, sizeof(*p->storages)) &&
+           bl__reserve(a, &l->lifetimes, &l->lifetime_capacity, storages, sizeof(*l->lifetimes));
 }
 
 static bool check_outputs(bl_context *context, bl_error *error, bl_tensor *const *outputs, size_t count)
@@ -131,6 +132,7 @@ static void free_lowering(bl__lowering *l)
 {
     bl__release(l->allocator, l->needed, (size_t)l->node_count, sizeof(*l->needed));
     bl__release(l->allocator, l->values, (size_t)l->node_count, sizeof(*l->values));
+    bl__release(l->allocator, l->lifetimes, l->lifetime_capacity, sizeof(*l->lifetimes));
     bl__release(l->allocator, l->state_table, l->state_table_size, sizeof(*l->state_table));
 }
 
@@ -144,7 +146,7 @@ static void name_node(bl__lowering *l, const bl__node *node)
         bl__report_place(l->program->head.context, error, node->origin->file, node->origin->line);
 }
 
-/* Fills the program, all but the plan of its workspace; on failure l->program->head.error says why. */
+/* Fills the program; on failure l->program->head.error says why. */
 static void build(bl__lowering *l, bl_tensor *const *outputs, size_t count)
 {
     if (!mark_needed(l, outputs, count) || !reserve(l, count)) {
@@ -160,6 +162,8 @@ static void build(bl__lowering *l, bl_tensor *const *outputs, size_t count)
     }
     for (size_t i = 0; i < count && bl__lowering_ok(l); i++)
         bl__lower_output(l, outputs[i]);
+    if (bl__lowering_ok(l))
+        bl__plan(l->program, l->lifetimes);
 }
 
 /* The context's invalid program, with an error reported before. Each time it is given it holds the context,
@@ -191,8 +195,6 @@ static bl_program *compile(bl_context *context, bl_tensor *const *outputs, size_
             .program = program, .graph = bl__graph_of(outputs[0]), .allocator = &context->allocator};
         build(&l, outputs, count);
         free_lowering(&l);
-        if (program->head.error.code == BL_OK)
-            bl__plan(program);
         if (program->head.error.code == BL_OK)
             return program;
         error = program->head.error;

@@ -65,8 +65,10 @@ bool bl__is_contiguous(int rank, const int64_t *size, const int64_t *stride)
 size_t bl__new_storage(bl__lowering *l, bl__location place, size_t bytes)
 {
     bl_program *p = l->program;
-    if (p->storage_count == p->storage_capacity &&
-        !bl__grow(l->allocator, &p->storages, &p->storage_capacity, sizeof(*p->storages))) {
+    if ((p->storage_count == p->storage_capacity &&
+         !bl__grow(l->allocator, &p->storages, &p->storage_capacity, sizeof(*p->storages))) ||
+        (p->storage_count == l->lifetime_capacity &&
+         !bl__grow(l->allocator, &l->lifetimes, &l->lifetime_capacity, sizeof(*l->lifetimes)))) {
         bl__lower_out_of_memory(l);
         return SIZE_MAX;
     }
@@ -75,8 +77,8 @@ size_t bl__new_storage(bl__lowering *l, bl__location place, size_t bytes)
         return SIZE_MAX;
     }
     size_t index = p->storage_count++;
-    p->storages[index] = (bl__storage){
-        .place = (uint8_t)place, .device = p->device, .root = (uint32_t)index, .bytes = bytes, .last = -1};
+    p->storages[index] = (bl__storage){.place = (uint8_t)place, .device = p->device, .root = (uint32_t)index};
+    l->lifetimes[index] = (bl__lifetime){.bytes = bytes, .last = -1};
     return index;
 }
 

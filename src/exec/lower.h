@@ -29,8 +29,10 @@ typedef struct bl__lowering {
     const bl_allocator *allocator;
     int64_t node_count; /* nodes up to the last output */
     bool *needed;
-    bl__operand **values; /* by node id: those of its outputs, in the program's arena */
-    size_t *state_table;  /* open addressing: index of a state + 1, by parameter id */
+    bl__operand **values;    /* by node id: those of its outputs, in the program's arena */
+    bl__lifetime *lifetimes; /* of the program's storages */
+    size_t lifetime_capacity;
+    size_t *state_table; /* open addressing: index of a state + 1, by parameter id */
     size_t state_table_size;
     bl__dims dims[BL__DIMS_CACHE];
     bl__named names[BL__NAME_CACHE];

@@ -12,7 +12,7 @@ static const bl__operand *settle(bl__lowering *l, const bl__node *node, const bl
     if (!value->contiguous || p->storages[value->storage].place != BL__WORKSPACE)
         value = bl__copy_value(l, node, value);
     if (value)
-        p->storages[value->storage].last = INT64_MAX;
+        l->lifetimes[value->storage].last = INT64_MAX;
     return value;
 }
 

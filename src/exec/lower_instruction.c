@@ -76,12 +76,12 @@ static bool make_room(bl__lowering *l, size_t operands)
 }
 
 /* Notes that the storages of operands are used by an instruction. */
-static void note_lifetimes(bl_program *p, bl__operand *const *operands, size_t count, int64_t index)
+static void note_lifetimes(bl__lowering *l, bl__operand *const *operands, size_t count, int64_t index)
 {
     for (size_t i = 0; i < count; i++) {
-        bl__storage *storage = &p->storages[operands[i]->storage];
-        if (storage->last < index)
-            storage->last = index;
+        bl__lifetime *lifetime = &l->lifetimes[operands[i]->storage];
+        if (lifetime->last < index)
+            lifetime->last = index;
     }
 }
 
@@ -119,7 +119,7 @@ bl__instruction *bl__add_instruction(bl__lowering *l, const bl__node *node, cons
                                      .name = name};
     if (!prepare(p, instruction))
         return NULL;
-    note_lifetimes(p, operands, count, (int64_t)p->instruction_count++);
+    note_lifetimes(l, operands, count, (int64_t)p->instruction_count++);
     p->operand_count += count;
     return instruction;
 }

@@ -9,6 +9,7 @@ typedef struct range {
 /* The free ranges in the order of their offsets, none touching the next; beyond `top` everything is free. */
 typedef struct workspace_planner {
     bl_program *program;
+    bl__lifetime *lifetimes; /* by storage */
     const bl_allocator *allocator;
     range *ranges;
     size_t count, capacity;
@@ -88,18 +89,19 @@ static bool same_layout(const bl__operand *a, const bl__operand *b)
 
 /* The root of an input's storage over which the output can be written: the input covers it whole in the
  * output's layout, dies here, and no other input reads it in another layout. SIZE_MAX when there is none. */
-static size_t in_place(const bl_program *p, const bl__instruction *instruction, int64_t index)
+static size_t in_place(const workspace_planner *planner, const bl__instruction *instruction, int64_t index)
 {
+    const bl_program *p = planner->program;
     const bl__call *call = &instruction->call;
     if (!(instruction->kernel->flags & BL__IN_PLACE) || call->output_count != 1)
         return SIZE_MAX;
     const bl__operand *output = call->outputs[0];
-    size_t bytes = p->storages[output->storage].bytes;
+    size_t bytes = planner->lifetimes[output->storage].bytes;
     for (size_t i = 0; i < call->input_count; i++) {
         size_t root = p->storages[call->inputs[i]->storage].root;
-        const bl__storage *storage = &p->storages[root];
-        bool fits =
-            storage->place == BL__WORKSPACE && storage->last == index && storage->bytes == bytes && bytes > 0;
+        const bl__lifetime *lifetime = &planner->lifetimes[root];
+        bool fits = p->storages[root].place == BL__WORKSPACE && lifetime->last == index &&
+                    lifetime->bytes == bytes && bytes > 0;
         for (size_t j = 0; j < call->input_count && fits; j++) {
             const bl__operand *input = call->inputs[j];
             if (p->storages[input->storage].root == root)
@@ -115,18 +117,19 @@ static void place_outputs(workspace_planner *planner, const bl__instruction *ins
 {
     bl_program *p = planner->program;
     const bl__call *call = &instruction->call;
-    size_t reused = in_place(p, instruction, index);
+    size_t reused = in_place(planner, instruction, index);
     for (size_t i = 0; i < call->output_count; i++) {
         bl__storage *storage = &p->storages[call->outputs[i]->storage];
-        if (storage->last < index)
-            storage->last = index; /* an output that nobody reads */
+        bl__lifetime *lifetime = &planner->lifetimes[call->outputs[i]->storage];
+        if (lifetime->last < index)
+            lifetime->last = index; /* an output that nobody reads */
         if (reused != SIZE_MAX) {
             storage->root = (uint32_t)reused;
-            p->storages[reused].last = storage->last;
+            planner->lifetimes[reused].last = lifetime->last;
             continue;
         }
-        storage->offset = take(planner, rounded(storage->bytes));
-        planner->live += rounded(storage->bytes);
+        storage->offset = take(planner, rounded(lifetime->bytes));
+        planner->live += rounded(lifetime->bytes);
     }
     if (planner->live > planner->bound)
         planner->bound = planner->live;
@@ -134,16 +137,17 @@ static void place_outputs(workspace_planner *planner, const bl__instruction *ins
 
 static bool release_dead(workspace_planner *planner, const bl__instruction *instruction, int64_t index)
 {
-    bl_program *p = planner->program;
+    const bl_program *p = planner->program;
     const bl__call *call = &instruction->call;
     size_t count = (size_t)call->input_count + call->output_count;
-    for (size_t i = 0; i < count; i++) {
-        bl__storage *storage = &p->storages[p->storages[call->inputs[i]->storage].root];
-        if (storage->place != BL__WORKSPACE || storage->last != index || storage->bytes == 0)
+    for (size_t i = 0; i < count; i++) { /* outputs follow inputs */
+        size_t root = p->storages[call->inputs[i]->storage].root;
+        bl__lifetime *lifetime = &planner->lifetimes[root];
+        if (p->storages[root].place != BL__WORKSPACE || lifetime->last != index || lifetime->bytes == 0)
             continue;
-        storage->last = -1; /* dead: a second operand on it does not free it again */
-        planner->live -= rounded(storage->bytes);
-        if (!give(planner, storage->offset, rounded(storage->bytes)))
+        lifetime->last = -1; /* dead: a second operand on it does not free it again */
+        planner->live -= rounded(lifetime->bytes);
+        if (!give(planner, p->storages[root].offset, rounded(lifetime->bytes)))
             return false;
     }
     return true;
@@ -156,10 +160,10 @@ static void place_scratch(bl_program *program)
         program->instructions[i].call.scratch = program->workspace + program->planned_bytes;
 }
 
-bool bl__plan(bl_program *program)
+bool bl__plan(bl_program *program, bl__lifetime *lifetimes)
 {
     const bl_allocator *allocator = &program->head.context->allocator;
-    workspace_planner planner = {.program = program, .allocator = allocator};
+    workspace_planner planner = {.program = program, .lifetimes = lifetimes, .allocator = allocator};
     bool done = true;
     for (size_t i = 0; i < program->instruction_count && done; i++) {
         place_outputs(&planner, &program->instructions[i], (int64_t)i);

@@ -18,8 +18,6 @@ typedef enum bl__location {
 /* A run of bytes that values live in. Several values share one when they are views of each other, or when one
  * is computed in place of another: then `root` is the storage whose bytes they are. */
 typedef struct bl__storage {
-    size_t bytes;
-    int64_t last; /* the last instruction that uses it; INT64_MAX when it must outlive the run */
     union {
         size_t offset; /* in the workspace, once planned */
         size_t owner;  /* index among the states or inputs */
@@ -29,6 +27,13 @@ typedef struct bl__storage {
     uint8_t place; /* a bl__location */
     bl__device device;
 } bl__storage;
+
+/* What the workspace's plan is made from: the size of a storage, and the last instruction that uses it;
+ * INT64_MAX when it must outlive the run. */
+typedef struct bl__lifetime {
+    size_t bytes;
+    int64_t last;
+} bl__lifetime;
 
 /* What messages say of an instruction; those made at one place by one op mostly share a record. */
 typedef struct bl__instruction_name {
@@ -118,8 +123,9 @@ struct bl_program {
 /* bl_compile_list, and every float leaf in a private f64 copy that `frozen` runs leave alone. */
 bl_program *bl__compile_frozen(bl_context *context, bl_tensor *const *outputs, size_t count);
 
-/* Lays the workspace out by lifetimes; false without memory or on overflow, reported. */
-bool bl__plan(bl_program *program);
+/* Lays the workspace out by the lifetimes of the storages, which it uses up; false without memory or on
+ * overflow, reported. */
+bool bl__plan(bl_program *program, bl__lifetime *lifetimes);
 
 /* Where a value's bytes are; inputs that were never set give NULL. */
 void *bl__value_data(const bl_program *program, const bl__operand *value);

@@ -71,7 +71,7 @@ bl_graph *bl__graph_of(const bl_tensor *tensor)
     if (!tensor)
         return NULL;
     if (tensor->node)
-        return tensor->node->graph;
+        return tensor->node->origin->graph;
     return (bl_graph *)((uintptr_t)tensor - offsetof(bl_graph, invalid)); /* the graph's invalid tensor */
 }
 
@@ -132,8 +132,10 @@ static const int64_t *shared_sizes(bl_graph *graph, bl_tensor *const *inputs, si
     return sizes;
 }
 
-bool bl__reserve_node(bl_graph *graph)
+static bool reserve_node(bl_graph *graph)
 {
+    if (graph->node_count == UINT32_MAX) /* ids have no more bits */
+        return false;
     return (size_t)graph->node_count < graph->node_capacity ||
            bl__grow(&graph->context->allocator, &graph->nodes, &graph->node_capacity, sizeof(*graph->nodes));
 }
@@ -144,19 +146,18 @@ bl__node *bl__append(bl_graph *graph, const bl_op *op, bl_tensor *const *inputs,
     size_t outputs_bytes = (size_t)op->output_count * sizeof(bl_tensor);
     size_t inputs_bytes = bl__inputs_bytes(input_count);
     size_t bytes = (sizeof(bl__node) + outputs_bytes + 15) / 16 * 16;
-    const bl__origin *origin = bl__origin_of(graph, (bl__origin){.scope = graph->scope});
+    const bl__origin *origin = bl__origin_of(graph, (bl__origin){.graph = graph, .scope = graph->scope});
     bl__arena_mark before = bl__arena_position(&graph->arena);
     unsigned char *block = NULL;
-    if (origin && bl__reserve_node(graph))
+    if (origin && reserve_node(graph))
         block = bl__arena_take(&graph->arena, bytes + inputs_bytes + op->attributes_size);
     if (!block)
         return NULL;
     bl__node *node = (bl__node *)(void *)block;
     *node = (bl__node){.op = op,
-                       .graph = graph,
                        .inputs = (bl_tensor **)(void *)(block + bytes),
                        .origin = origin,
-                       .id = graph->node_count,
+                       .id = (uint32_t)graph->node_count,
                        .input_count = (uint32_t)input_count};
     if (input_count > 0)
         memcpy(node->inputs, inputs, input_count * sizeof(bl_tensor *));

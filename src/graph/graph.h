@@ -20,9 +20,10 @@ struct bl_tensor {
     uint8_t unreached;
 };
 
-/* What messages and drawings say of a node. Nodes that have all of it in common share one record: a long tape
- * comes from a few places. */
+/* Where a node comes from: what messages and drawings say of it. Nodes that have all of it in common share
+ * one record, as a long tape comes from a few places. */
 typedef struct bl__origin {
+    bl_graph *graph;
     const bl__scope *scope; /* NULL at the top */
     const char *label;      /* of a single node; mostly NULL */
     const char *file;       /* of the caller; NULL where unknown */
@@ -32,10 +33,9 @@ typedef struct bl__origin {
 /* One application of an op; outputs, inputs and attributes follow it in the arena. */
 struct bl__node {
     const bl_op *op;
-    bl_graph *graph;
     bl_tensor **inputs;
     const bl__origin *origin;
-    int64_t id;
+    uint32_t id;
     uint32_t input_count;
     bl_tensor outputs[]; /* op->output_count of them */
 };

@@ -22,7 +22,7 @@ bl_dtype bl__lower_dtype(const bl__lowering *l, bl_dtype dtype)
 
 bl__operand *bl__value_of(bl__lowering *l, const bl_tensor *tensor)
 {
-    return &l->values[tensor->node->id][tensor->output];
+    return &l->values[l->first_value[tensor->node->id] - 1 + tensor->output];
 }
 
 const bl__dims *bl__dims_of(bl__lowering *l, int rank, const int64_t *size)
@@ -176,8 +176,8 @@ static bool add_op(bl__lowering *l, const bl__node *node, const bl__kernel *kern
     if (op->attributes_size > 0)
         memcpy(attributes, bl__attributes(node), op->attributes_size);
     bl__instruction *instruction =
-        bl__add_instruction(l, node, op->name, kernel, inputs, node->input_count, l->values[node->id],
-                            (size_t)op->output_count, attributes);
+        bl__add_instruction(l, node, op->name, kernel, inputs, node->input_count,
+                            bl__value_of(l, &node->outputs[0]), (size_t)op->output_count, attributes);
     if (instruction && op->compute)
         instruction->call.plan = bl__user_plan(l, op, instruction);
     return instruction && (!op->compute || instruction->call.plan);
@@ -203,13 +203,6 @@ static void lower_op(bl__lowering *l, const bl__node *node)
 
 void bl__lower_node(bl__lowering *l, const bl__node *node)
 {
-    size_t bytes = (size_t)node->op->output_count * sizeof(bl__operand);
-    bl__operand *values = bl__arena_take(&l->program->arena, bytes);
-    if (!values) {
-        bl__lower_out_of_memory(l);
-        return;
-    }
-    l->values[node->id] = values;
     if (node->op->flags & BL_OP_LEAF)
         bl__lower_leaf(l, node);
     else if (node->op->flags & BL_OP_EFFECT)

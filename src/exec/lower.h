@@ -28,8 +28,9 @@ typedef struct bl__lowering {
     bl_graph *graph;
     const bl_allocator *allocator;
     int64_t node_count; /* nodes up to the last output */
-    bool *needed;
-    bl__operand **values;    /* by node id: those of its outputs, in the program's arena */
+    uint32_t
+        *first_value;    /* by node id: the index of its first output's value + 1; 0 when nothing needs it */
+    bl__operand *values; /* in the program's arena; those of copies stand apart */
     bl__lifetime *lifetimes; /* of the program's storages */
     size_t lifetime_capacity;
     size_t *state_table; /* open addressing: index of a state + 1, by parameter id */

@@ -7,7 +7,7 @@
 
 BL_BEGIN_DECLS
 
-/* max(x, 0), NaN for NaN. Numbers; derivative 1 for x > 0, else 0. PyTorch: torch.nn.functional.relu. */
+/* max(x, 0), NaN for NaN. Numbers; derivative 0 for x <= 0, else 1. PyTorch: torch.nn.functional.relu. */
 BL_API bl_tensor *bl_relu(bl_tensor *x);
 /* min(max(x, 0), 6), NaN for NaN. Numbers; derivative 1 between 0 and 6, else 0. PyTorch:
  * torch.nn.functional.relu6. */

@@ -30,7 +30,7 @@ BL_API bl_tensor *bl_minimum(bl_tensor *a, bl_tensor *b);
  * BL_ERR_ARGUMENT when the program runs. PyTorch: torch.fmod. */
 BL_API bl_tensor *bl_fmod(bl_tensor *a, bl_tensor *b);
 /* a - q b, q being a / b rounded down: the sign is that of b, as Python's %. Numbers; the derivatives are 1
- * and -q. NaN and errors as bl_fmod; remainder(x, inf) is x, or inf where the signs differ. PyTorch:
+ * and -q. NaN and errors as bl_fmod; by an infinite b it is a, or b where the signs differ. PyTorch:
  * torch.remainder. */
 BL_API bl_tensor *bl_remainder(bl_tensor *a, bl_tensor *b);
 /* The angle of the point (b, a), in -pi .. pi; signs of zeros count. Reals; the derivatives at (0, 0) are

@@ -79,13 +79,13 @@ static bool has_zero(const bl__operand *x)
     return false;
 }
 
-static bl_status run(const bl__call *call)
+static bl_status run(const bl__call *call, const bl__tile *tiles)
 {
-    const bl__operand *divisor = &call->inputs[DIVISOR];
+    const bl__operand *divisor = call->inputs[DIVISOR];
     bool integers = divisor->dtype == BL_I32 || divisor->dtype == BL_I64;
-    if (integers && call->outputs[0].count > 0 && has_zero(divisor))
+    if (integers && call->outputs[0]->count > 0 && has_zero(divisor))
         return bl__kernel_fail(call, BL_ERR_ARGUMENT, "%s divided by zero", bl_dtype_name(divisor->dtype));
-    return bl__elementwise_run(call);
+    return bl__elementwise_run(call, tiles[divisor->dtype]);
 }
 
 #define KERNEL(op)                                                                         \
@@ -94,5 +94,9 @@ static bl_status run(const bl__call *call)
         *scratch_bytes = 0;                                                                \
         return bl__elementwise_prepare(call, arena, BL__KEY_##op);                         \
     }                                                                                      \
-    const bl__kernel bl__kernel_##op = {BL__STRIDED | BL__IN_PLACE | BL__CAN_FAIL, prepare_##op, run};
+    static bl_status run_##op(const bl__call *call)                                        \
+    {                                                                                      \
+        return run(call, bl__tiles_##op);                                                  \
+    }                                                                                      \
+    const bl__kernel bl__kernel_##op = {BL__STRIDED | BL__IN_PLACE | BL__CAN_FAIL, prepare_##op, run_##op};
 BL__DIVIDING_OPS(KERNEL)

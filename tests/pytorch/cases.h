@@ -12,7 +12,7 @@
 /* clang-format off */
 #define FAMILIES(X) \
     X(functions) X(activations) \
-    X(arithmetic)
+    X(arithmetic) X(basics)
 /* clang-format on */
 
 enum {

@@ -57,6 +57,19 @@ BL_API bl_tensor *bl_hardsigmoid(bl_tensor *x);
 /* x hardsigmoid(x). Reals; derivative 0 for x < -3, 1 for x >= 3, else x / 3 + 1/2; 0 at -infinity, where
  * PyTorch has NaN. PyTorch: torch.nn.functional.hardswish. */
 BL_API bl_tensor *bl_hardswish(bl_tensor *x);
+/* x / (1 + |x|). Reals; NaN at the infinities. PyTorch: torch.nn.functional.softsign. */
+BL_API bl_tensor *bl_softsign(bl_tensor *x);
+/* x - tanh(x). Reals. PyTorch: torch.nn.functional.tanhshrink. */
+BL_API bl_tensor *bl_tanhshrink(bl_tensor *x);
+/* x where x > threshold or x is NaN, else value. Reals; derivative 1 or 0. Errors: BL_ERR_ARGUMENT also when
+ * the threshold is NaN. PyTorch: torch.nn.functional.threshold. */
+BL_API bl_tensor *bl_threshold(bl_tensor *x, double threshold, double value);
+/* 0 where |x| <= c, else x, NaN too. Reals; derivative 0 or 1; PyTorch's default is 0.5. Errors:
+ * BL_ERR_ARGUMENT also when c is negative or not finite. PyTorch: torch.nn.functional.hardshrink. */
+BL_API bl_tensor *bl_hardshrink(bl_tensor *x, double c);
+/* 0 where |x| <= c, else x - c or x + c, nearer to 0; NaN for NaN. Reals; derivative 0 or 1; default and
+ * errors as bl_hardshrink's. PyTorch: torch.nn.functional.softshrink. */
+BL_API bl_tensor *bl_softshrink(bl_tensor *x, double c);
 /* a sigmoid(b), where a and b are the first and the second half of x along an axis. Reals. Errors:
  * BL_ERR_SHAPE when the axis has an odd size. PyTorch: torch.nn.functional.glu. */
 BL_API bl_tensor *bl_glu(bl_tensor *x, int axis);

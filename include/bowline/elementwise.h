@@ -36,6 +36,9 @@ BL_API bl_tensor *bl_remainder(bl_tensor *a, bl_tensor *b);
 /* The angle of the point (b, a), in -pi .. pi; signs of zeros count. Reals; the derivatives at (0, 0) are
  * NaN. PyTorch: torch.atan2. */
 BL_API bl_tensor *bl_atan2(bl_tensor *a, bl_tensor *b);
+/* a log(b), and 0 for a == 0 whatever b but NaN. Reals; NaN for b < 0 elsewhere. The derivative in a is
+ * log(b), or 0 for a == 0; that in b is a / b. PyTorch: torch.xlogy. */
+BL_API bl_tensor *bl_xlogy(bl_tensor *a, bl_tensor *b);
 /* sqrt(a^2 + b^2), not overflowing on the way; inf when either is infinite. Reals; the derivatives at (0, 0)
  * are NaN. PyTorch: torch.hypot. */
 BL_API bl_tensor *bl_hypot(bl_tensor *a, bl_tensor *b);

@@ -136,6 +136,12 @@
 #define bl_hardtanh(...)         bl_at(bl_hardtanh(__VA_ARGS__), __FILE__, __LINE__)
 #define bl_hardsigmoid(...)      bl_at(bl_hardsigmoid(__VA_ARGS__), __FILE__, __LINE__)
 #define bl_hardswish(...)        bl_at(bl_hardswish(__VA_ARGS__), __FILE__, __LINE__)
+#define bl_xlogy(...)            bl_at(bl_xlogy(__VA_ARGS__), __FILE__, __LINE__)
+#define bl_softsign(...)         bl_at(bl_softsign(__VA_ARGS__), __FILE__, __LINE__)
+#define bl_tanhshrink(...)       bl_at(bl_tanhshrink(__VA_ARGS__), __FILE__, __LINE__)
+#define bl_threshold(...)        bl_at(bl_threshold(__VA_ARGS__), __FILE__, __LINE__)
+#define bl_hardshrink(...)       bl_at(bl_hardshrink(__VA_ARGS__), __FILE__, __LINE__)
+#define bl_softshrink(...)       bl_at(bl_softshrink(__VA_ARGS__), __FILE__, __LINE__)
 #define bl_glu(...)              bl_at(bl_glu(__VA_ARGS__), __FILE__, __LINE__)
 #endif
 

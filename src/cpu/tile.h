@@ -24,7 +24,7 @@ typedef void (*bl__tile)(int64_t n, void *out, const void *const *in, const void
     X(neg) X(exp) X(log) X(sqrt) X(square) X(abs) X(sign) X(relu) X(tanh) X(sigmoid) \
     /* tile_functions.c */ X(sin) X(cos) X(tan) X(asin) X(acos) X(atan) X(atan2) X(hypot) \
     X(sinh) X(cosh) X(asinh) X(acosh) X(atanh) \
-    X(expm1) X(exp2) X(log1p) X(log2) X(log10) X(rsqrt) X(reciprocal) X(erf) X(erfc) \
+    X(expm1) X(exp2) X(log1p) X(log2) X(log10) X(xlogy) X(rsqrt) X(reciprocal) X(erf) X(erfc) \
     X(floor) X(ceil) X(round) X(trunc) \
     /* tile_bounds.c */ X(minimum) X(minimum_scalar) X(clamp) X(hardtanh) \
     /* tile_logic.c */ X(logical_and) X(logical_or) X(logical_xor) X(logical_not) \

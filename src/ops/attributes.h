@@ -99,4 +99,8 @@ typedef struct bl__softplus_attributes {
     double beta, threshold;
 } bl__softplus_attributes;
 
+typedef struct bl__threshold_attributes {
+    double threshold, value;
+} bl__threshold_attributes;
+
 #endif

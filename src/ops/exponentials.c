@@ -107,6 +107,40 @@ static bl_tensor *log10_sample(bl_sampler *sampler)
 const bl_op bl__op_log10 = {BL__OP(log10, 1), .flags = BL_OP_ELEMENTWISE, .infer = bl__infer_reals,
                             .vjp = log10_vjp, .sample = log10_sample};
 
+/* ---- xlogy: a log(b), and 0 for a == 0; dy = log(b) da + a / b db ---- */
+
+enum {
+    A,
+    B
+};
+
+bl_tensor *bl_xlogy(bl_tensor *a, bl_tensor *b)
+{
+    return bl__apply_2(&bl__op_xlogy, a, b, NULL);
+}
+
+/* log(b), and 0 for a == 0, is xlogy of 1 and 0 in the place of a. */
+static void xlogy_vjp(bl_vjp_call *call)
+{
+    bl_tensor *g = call->cotangents[0], *a = call->inputs[A], *b = call->inputs[B];
+    bl_tensor *counts = bl_not_equal(a, bl__number_like(a, 0));
+    if (call->needed[A])
+        call->gradients[A] = bl_mul(g, bl_xlogy(bl_cast(counts, bl_tensor_dtype(a)), b));
+    if (call->needed[B])
+        call->gradients[B] = bl_mul(g, bl_div(a, b));
+}
+
+static bl_tensor *xlogy_sample(bl_sampler *sampler)
+{
+    bl_shape left, right;
+    bl_sample_broadcast(sampler, &left, &right);
+    bl_tensor *a = bl_sample_real(sampler, left, 0.3, 2);
+    return bl_xlogy(a, bl_sample_real(sampler, right, 0.3, 3));
+}
+
+const bl_op bl__op_xlogy = {BL__OP(xlogy, 2), .flags = BL_OP_ELEMENTWISE, .infer = bl__infer_reals,
+                            .vjp = xlogy_vjp, .sample = xlogy_sample};
+
 /* ---- rsqrt: y = x^-1/2, dy = -y / (2 x) dx ---- */
 
 bl_tensor *bl_rsqrt(bl_tensor *x)

@@ -20,7 +20,8 @@
     /* softmax.c */ X(softmax) X(log_softmax) \
     /* trigonometry.c */ X(sin) X(cos) X(tan) X(asin) X(acos) X(atan) X(atan2) X(hypot) \
     /* hyperbolic.c */ X(sinh) X(cosh) X(asinh) X(acosh) X(atanh) \
-    /* exponentials.c */ X(expm1) X(exp2) X(log1p) X(log2) X(log10) X(rsqrt) X(reciprocal) X(erf) X(erfc) \
+    /* exponentials.c */ X(expm1) X(exp2) X(log1p) X(log2) X(log10) X(xlogy) X(rsqrt) X(reciprocal) \
+                         X(erf) X(erfc) \
     /* rounding.c */ X(floor) X(ceil) X(round) X(trunc) \
     /* remainder.c */ X(fmod) X(remainder) X(fmod_scalar) X(remainder_scalar) \
     /* bounds.c */ X(minimum) X(minimum_scalar) X(clamp) X(hardtanh) X(relu6) \
@@ -28,6 +29,7 @@
     /* activations.c */ X(gelu) X(gelu_tanh) X(silu) X(mish) X(softplus) X(log_sigmoid) \
     /* rectifiers.c */ X(leaky_relu) X(elu) X(selu) X(celu) \
     /* gates.c */ X(hardsigmoid) X(hardswish) X(prelu) X(glu) \
+    /* shrink.c */ X(softsign) X(tanhshrink) X(threshold) X(hardshrink) X(softshrink) \
     /* region.c */ X(stop_gradient) X(checkpoint) X(custom_gradient) \
     /* loss.c */ X(mse_loss) X(cross_entropy)
 /* clang-format on */

@@ -51,6 +51,7 @@ Test(bounds, clamp_derivatives)
     EXPECT(bl_gradient(bl_clamp(x, -inf, 0), x), 1, 1, 1, 0, 0, 0, 0);
     EXPECT(bl_gradient(bl_clamp(x, 3, -1), x), 0, 0, 0, 0, 0, 0, 0);
     cr_assert_not(bl_is_unreached(bl_gradient(bl_clamp(x, 3, -1), x)));
+    EXPECT(bl_gradient(bl_clamp(x, 3, 3), x), 0, 0, 0, 0, 1, 0, 0);
     EXPECT(bl_gradient(bl_hardtanh(x, -1, 3), x), 0, 0, 0, 1, 0, 0, 0);
     EXPECT(bl_gradient(bl_hardtanh(x, 3, -1), x), 0, 0, 0, 0, 0, 0, 0);
     bl_tensor *y = REAL(BL_SHAPE(5), -1, 0, 2, 6, 7);

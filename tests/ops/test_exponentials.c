@@ -70,6 +70,19 @@ Test(exponentials, small_results)
     EXPECT_NEAR(bl_mul_scalar(bl_gradient(bl_rsqrt(tiny), tiny), 1e-36), 1e-6, -0.5);
 }
 
+Test(exponentials, xlogy_values)
+{
+    bl_tensor *a = REAL(BL_SHAPE(8), 2, 0, 0, 0, 0, 1, 1, -2),
+              *b = REAL(BL_SHAPE(8), 3, 0, -1, nan_, inf, 0, -1, inf);
+    EXPECT(bl_xlogy(a, b), 2.1972245773362196, 0, 0, nan_, 0, -inf, nan_, -inf);
+    EXPECT(bl_gradient(bl_xlogy(a, b), a), 1.0986122886681098, 0, 0, nan_, 0, -inf, nan_, inf);
+    EXPECT(bl_gradient(bl_xlogy(a, b), b), 2.0 / 3, nan_, 0, nan_, 0, inf, -1, 0);
+    EXPECT_TYPE(bl_xlogy(EMPTY(BL_SHAPE(0, 1)), a), BL_F64, BL_SHAPE(0, 8));
+    EXPECT_ERROR(bl_xlogy(a, CONSTANT(BL_I32, BL_SHAPE(1), 1)), BL_ERR_DTYPE,
+                 "bl_xlogy: the second operand is i32");
+    EXPECT_ERROR(bl_xlogy(a, REAL(BL_SHAPE(2), 1, 1)), BL_ERR_SHAPE, "bl_xlogy: shapes do not broadcast");
+}
+
 Test(exponentials, ranks_and_no_elements)
 {
     bl_tensor *empty = EMPTY(BL_SHAPE(3, 0)), *one = bl_scalar(graph, BL_F64, 1);

@@ -57,6 +57,23 @@ def in_pieces(add):
     add("hardtanh", lambda x: F.hardtanh(x, -1, 3), integers((3, 4), -9, 9, "i32"), attributes=(-1, 3))
 
 
+def shrinking(add):
+    edges = values([-3, -1, -0.5, 0, 0.25, 0.5, 1, 3, INF, -INF])
+    for name, function in (("softsign", F.softsign), ("tanhshrink", F.tanhshrink)):
+        for shape in SHAPES:
+            add(name, function, real(shape, -5, 5))
+        add(name, function, values(FAR + ENDS))
+    for name, function in (("hardshrink", F.hardshrink), ("softshrink", F.softshrink)):
+        for c in (0.5, 1.0, 0.0):
+            for shape in SHAPES:
+                add(name, lambda x: function(x, c), real(shape, -3, 3), attributes=(c,))
+            add(name, lambda x: function(x, c), edges, attributes=(c,))
+    for settings in ((0.25, 7.0), (-1.0, -2.0)):
+        for shape in SHAPES:
+            add("threshold", lambda x: F.threshold(x, *settings), real(shape, -3, 3), attributes=settings)
+        add("threshold", lambda x: F.threshold(x, *settings), edges, attributes=settings)
+
+
 def with_two(add):
     for shape in SHAPES:
         add("prelu", F.prelu, real(shape, -4, 4), real((1,), -1, 1))
@@ -72,4 +89,5 @@ def with_two(add):
 def cases(add):
     smooth(add)
     in_pieces(add)
+    shrinking(add)
     with_two(add)

@@ -7,7 +7,7 @@
     X(log1p) X(log2) X(log10) X(rsqrt) X(reciprocal) X(erf) X(erfc) X(floor) X(ceil) X(round) X(trunc) \
     X(logical_not) X(isnan) X(isinf) X(isfinite)
 #define TWO(X) \
-    X(atan2) X(hypot) X(minimum) X(fmod) X(remainder) X(logical_and) X(logical_or) X(logical_xor)
+    X(atan2) X(hypot) X(xlogy) X(minimum) X(fmod) X(remainder) X(logical_and) X(logical_or) X(logical_xor)
 #define NUMBER(X) X(minimum_scalar) X(fmod_scalar) X(remainder_scalar)
 /* clang-format on */
 

@@ -33,6 +33,7 @@ def functions_of_two(add):
     for a, b in PAIRS:
         add("atan2", torch.atan2, signed(a, 0.3, 3), signed(b, 0.3, 3))
         add("hypot", torch.hypot, signed(a, 0.3, 3), signed(b, 0.3, 3))
+        add("xlogy", torch.xlogy, signed(a, 0.3, 3), real(b, 0.1, 5))
         add("minimum", torch.minimum, signed(a, 0.5, 1), signed(b, 0.1, 0.4))
         add("fmod", torch.fmod, signed(a, 2.1, 2.9), signed(b, 0.98, 1.02))
         add("remainder", torch.remainder, signed(a, 2.1, 2.9), signed(b, 0.98, 1.02))
@@ -41,6 +42,7 @@ def functions_of_two(add):
     add("atan2", torch.atan2, values([0, 0, -0.0, -0.0, 1, -1, INF, -INF, NAN], grad=False),
         values([1, -1, 1, -1, 0, 0, INF, -INF, 1], grad=False))
     add("hypot", torch.hypot, values([3, INF, NAN, -5, 0]), values([4, 1, 1, 12, 1]))
+    add("xlogy", torch.xlogy, values([2, 0, 0, 0, 0, 1, 1, -2]), values([3, 0, -1, NAN, INF, 0, -1, INF]))
     add("fmod", torch.fmod, values([5.5, -5.5, 5.5, -5.5, 1, NAN, INF], grad=False),
         values([2, 2, -2, -2, INF, 1, 2], grad=False))
     add("remainder", torch.remainder, values([5.5, -5.5, 5.5, -5.5, -1, 1, NAN, INF], grad=False),

@@ -93,38 +93,32 @@ enum {
     WEIGHT
 };
 
-/* The shape that lets a weight of one element a channel, or of one for all, meet x; false, reported, when it
- * is neither. */
-static bool meet_channels(const bl_tensor *x, const bl_tensor *weight, bl_shape *shape)
+/* The weight in a shape that meets x: one element a channel, or one for all. */
+static bl_tensor *meet_channels(const bl_tensor *x, bl_tensor *weight)
 {
-    bl_shape values = bl_tensor_shape(x), given = bl_tensor_shape(weight);
+    bl_shape values = bl_tensor_shape(x), given = bl_tensor_shape(weight), shape = BL_SCALAR;
     int64_t channels = values.rank > 1 ? values.size[1] : 1, count = bl_shape_count(given);
-    if (given.rank > 1 || (count != 1 && count != channels)) {
-        bl__fail(bl__graph_of(x), BL_ERR_SHAPE, "prelu",
-                 "a weight of %s is neither one for all of %s nor one a channel", BL__SHAPE_TEXT(given),
-                 BL__SHAPE_TEXT(values));
-        return false;
-    }
-    *shape = BL_SCALAR;
+    if (given.rank > 1 || (count != 1 && count != channels))
+        return bl__fail(bl__graph_of(x), BL_ERR_SHAPE, "prelu",
+                        "a weight of %s is neither one for all of %s nor one a channel",
+                        BL__SHAPE_TEXT(given), BL__SHAPE_TEXT(values));
     if (count == 1)
-        return true;
-    shape->rank = values.rank - 1;
-    for (int d = 1; d < shape->rank; d++)
-        shape->size[d] = 1;
-    shape->size[0] = channels;
-    return true;
+        return bl_reshape(weight, shape);
+    shape.rank = values.rank - 1;
+    for (int d = 1; d < shape.rank; d++)
+        shape.size[d] = 1;
+    shape.size[0] = channels;
+    return bl_reshape(weight, shape);
 }
 
 bl_tensor *bl_prelu(bl_tensor *x, bl_tensor *weight)
 {
-    bl_shape shape;
     bl_graph *graph = bl__graph_of(x) ? bl__graph_of(x) : bl__graph_of(weight);
     if (!graph)
         return NULL;
-    if (!bl__usable(graph, "prelu", x) || !bl__usable(graph, "prelu", weight) ||
-        !meet_channels(x, weight, &shape))
+    if (!bl__usable(graph, "prelu", x) || !bl__usable(graph, "prelu", weight))
         return &graph->invalid;
-    return bl__apply_2(&bl__op_prelu, x, bl_reshape(weight, shape), NULL);
+    return bl__apply_2(&bl__op_prelu, x, meet_channels(x, weight), NULL);
 }
 
 /* dy = weight dx + x dweight for x <= 0; x is left out where it does not count, since it can be infinite. */

@@ -84,6 +84,8 @@ Test(gates, refuses)
                  "bl_prelu: a weight of [2] is neither one for all of [2,3] nor", "test_gates.c");
     EXPECT_ERROR(bl_prelu(two, two), BL_ERR_SHAPE, "a weight of [2] is neither one for all of [2] nor");
     EXPECT_ERROR(bl_prelu(x, EMPTY(BL_SHAPE(0))), BL_ERR_SHAPE, "a weight of [0] is neither");
+    EXPECT_ERROR(bl_prelu(two, EMPTY(BL_SHAPE(0))), BL_ERR_SHAPE,
+                 "a weight of [0] is neither one for all of [2]");
     EXPECT_ERROR(bl_prelu(x, REAL(BL_SHAPE(1, 1), 1)), BL_ERR_SHAPE, "a weight of [1,1] is neither");
     EXPECT_ERROR(bl_prelu(x, one), BL_ERR_DTYPE, "bl_prelu: dtypes differ: f64 [2,3] and f32");
     EXPECT_ERROR(bl_prelu(n, bl_scalar(graph, BL_I32, 1)), BL_ERR_DTYPE,

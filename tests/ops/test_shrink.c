@@ -20,8 +20,8 @@ Test(shrink, derivatives)
 {
     bl_tensor *x = REAL(BL_SHAPE(6), -2, -0.5, 0, 0.25, 0.5, 3);
     EXPECT(bl_gradient(bl_softsign(x), x), 1.0 / 9, 4.0 / 9, 1, 0.64, 4.0 / 9, 0.0625);
-    EXPECT(bl_gradient(bl_tanhshrink(x), x), 0.92934917514683557, 0.2135522670340726, 0,
-           0.059985151193621899, 0.2135522670340726, 0.99013396283455981);
+    EXPECT(bl_gradient(bl_tanhshrink(x), x), 0.92934917514683557, 0.2135522670340726, 0, 0.059985151193621899,
+           0.2135522670340726, 0.99013396283455981);
     EXPECT(bl_gradient(bl_threshold(x, 0.25, 7), x), 0, 0, 0, 0, 1, 1);
     EXPECT(bl_gradient(bl_hardshrink(x, 0.5), x), 1, 0, 0, 0, 0, 1);
     EXPECT(bl_gradient(bl_softshrink(x, 0.5), x), 1, 0, 0, 0, 0, 1);

@@ -11,7 +11,7 @@
 typedef struct bl__operand {
     void *data;
     const int64_t *size;
-    const int64_t *stride; /* in elements; 0 where broadcast */
+    const int64_t *stride; /* in elements; 0 where broadcast, below 0 where turned round */
     int64_t count;
     bl_dtype dtype;
     int rank;

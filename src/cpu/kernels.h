@@ -15,6 +15,11 @@
     /* matmul.c */ X(matmul) \
     /* softmax.c */ X(softmax) X(log_softmax) \
     /* cross_entropy.c */ X(cross_entropy) \
+    /* pad.c */ X(pad) X(diag_embed) \
+    /* triangle.c */ X(tril) X(triu) \
+    /* gather.c */ X(gather) X(scatter) X(scatter_add) \
+    /* index_select.c */ X(index_select) X(index_add) \
+    /* dynamic_slice.c */ X(dynamic_slice) X(dynamic_update_slice) \
     /* embedding.c */ X(embedding) X(embedding_backward) X(one_hot)
 /* clang-format on */
 

@@ -80,4 +80,30 @@ typedef struct bl__loss_attributes { /* mse_loss, cross_entropy */
     int64_t ignore_index;            /* cross_entropy */
 } bl__loss_attributes;
 
+/* ---- flip.c, pad.c, triangle.c, dynamic_slice.c; gather.c and index_select.c take bl__axis_attributes ----
+ */
+
+typedef struct bl__flip_attributes {
+    int64_t axes; /* bit d: axis d is turned round */
+} bl__flip_attributes;
+
+typedef struct bl__pad_attributes { /* amounts >= 0 an axis */
+    double value;
+    int64_t before[8], after[8];
+} bl__pad_attributes;
+
+typedef struct bl__triangle_attributes { /* tril, triu */
+    int64_t diagonal;                    /* in -rows .. columns */
+} bl__triangle_attributes;
+
+typedef struct bl__diagonal_attributes { /* diagonal, and diag_embed, which is its transpose */
+    int64_t offset;                      /* above 0: over the main diagonal */
+    int64_t first, second;               /* axes of rows and columns, in the tensor that has both */
+    int64_t rows, columns;               /* their sizes */
+} bl__diagonal_attributes;
+
+typedef struct bl__dynamic_slice_attributes {
+    int64_t size[8]; /* of the part, an axis of x each */
+} bl__dynamic_slice_attributes;
+
 #endif

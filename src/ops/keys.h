@@ -18,6 +18,13 @@
     /* matmul.c */ X(matmul) X(linear) \
     /* rows.c */ X(embedding) X(embedding_backward) X(one_hot) \
     /* softmax.c */ X(softmax) X(log_softmax) \
+    /* flip.c */ X(flip) \
+    /* pad.c */ X(pad) \
+    /* triangle.c */ X(tril) X(triu) \
+    /* diagonal.c */ X(diagonal) X(diag_embed) \
+    /* gather.c */ X(gather) X(scatter) X(scatter_add) \
+    /* index_select.c */ X(index_select) X(index_add) \
+    /* dynamic_slice.c */ X(dynamic_slice) X(dynamic_update_slice) \
     /* loss.c */ X(mse_loss) X(cross_entropy)
 /* clang-format on */
 

@@ -26,7 +26,7 @@ BL_API bl_tensor *bl_one_hot(bl_tensor *indices, int64_t classes, bl_dtype dtype
  * most x's; the result has its shape. Any dtype. The gradient adds up the cotangents of each element.
  * PyTorch: torch.gather. */
 BL_API bl_tensor *bl_gather(bl_tensor *x, int axis, bl_tensor *index);
-/* bl_gather where x and index, of one rank, first broadcast but for the axis. PyTorch: torch.take_along_dim.
+/* bl_gather of x and an index of one rank, which broadcast but for the axis. PyTorch: torch.take_along_dim.
  */
 BL_API bl_tensor *bl_take_along_axis(bl_tensor *x, bl_tensor *index, int axis);
 /* A copy of x in which y[i, index[i, j, k], k] = source[i, j, k] for axis 1. The index is as in bl_gather,

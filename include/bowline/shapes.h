@@ -50,13 +50,11 @@ BL_API bl_tensor *bl_diagonal(bl_tensor *x, int64_t offset, int axis_a, int axis
 
 /* ---- lists of tensors, any dtype ---- */
 
-/* Tensors of one shape along a new axis, which is axis `axis` of the result; count >= 1. PyTorch:
- * torch.stack.
- */
+/* Tensors of one shape along a new axis, axis `axis` of the result; count >= 1. PyTorch: torch.stack. */
 BL_API bl_tensor *bl_stack(bl_tensor *const *tensors, size_t count, int axis);
-/* Consecutive slices of ceil(size / count) along an axis into parts[0..count-1], of what is left at the end:
- * the last ones may be shorter, down to 0, where PyTorch gives fewer. Views.
- * Returns: BL_OK or the graph's error, with every part the invalid tensor. PyTorch: torch.chunk. */
+/* Consecutive slices along an axis into parts[0..count-1], each of ceil(size / count), then of what is left:
+ * the last ones may be shorter, down to 0, where PyTorch gives fewer. Views. Returns: BL_OK or the graph's
+ * error, with every part the invalid tensor. PyTorch: torch.chunk. */
 BL_API bl_status bl_chunk(bl_tensor *x, size_t count, int axis, bl_tensor **parts);
 /* x[.., start : start + length, ..] along an axis, a view. PyTorch: torch.narrow. */
 BL_API bl_tensor *bl_narrow(bl_tensor *x, int axis, int64_t start, int64_t length);
@@ -91,8 +89,8 @@ BL_API bl_tensor *bl_tile(bl_tensor *x, bl_shape repeats);
 /* Each element along an axis `repeats` times, one after the other. PyTorch: torch.repeat_interleave. */
 BL_API bl_tensor *bl_repeat_interleave(bl_tensor *x, int64_t repeats, int axis);
 
-/* What stands around a tensor that is padded: one value; its elements seen in a mirror that stands on the
- * first and the last; these two, again and again; or those of the other end. */
+/* What stands around a tensor that is padded: one value; its elements in a mirror on the first and the last
+ * of them; the first and the last again and again; the elements of the other end. */
 typedef enum bl_pad_mode {
     BL_PAD_CONSTANT,
     BL_PAD_REFLECT,

@@ -27,7 +27,7 @@ static struct plan *new_plan(bl__call *call, bl__arena *arena, size_t *scratch_b
     struct plan *plan = bl__arena_take(arena, sizeof(*plan));
     *scratch_bytes = 0;
     if (plan)
-        plan->bytes = bl_dtype_size((bl_dtype)call->outputs[0].dtype);
+        plan->bytes = bl_dtype_size(call->outputs[0]->dtype);
     call->plan = plan;
     return plan;
 }
@@ -56,20 +56,20 @@ enum {
 
 static bl_status prepare_dynamic_slice(bl__call *call, bl__arena *arena, size_t *scratch_bytes)
 {
-    const bl__operand *x = &call->inputs[X], *y = &call->outputs[0];
+    const bl__operand *x = call->inputs[X], *y = call->outputs[0];
     struct plan *plan = new_plan(call, arena, scratch_bytes);
     if (!plan)
         return BL_ERR_MEMORY;
     set_loop(&plan->part, y, y, x);
-    return bl__indices_prepare(call, &call->inputs[STARTS]);
+    return bl__indices_prepare(call, call->inputs[STARTS]);
 }
 
 static bl_status run_dynamic_slice(const bl__call *call)
 {
     const struct plan *plan = call->plan;
-    const bl__operand *x = &call->inputs[X], *y = &call->outputs[0];
+    const bl__operand *x = call->inputs[X], *y = call->outputs[0];
     int64_t offset;
-    bl_status status = find_place(call, &call->inputs[STARTS], x, y, &offset);
+    bl_status status = find_place(call, call->inputs[STARTS], x, y, &offset);
     if (status == BL_OK && y->count > 0)
         bl__copy_loop(&plan->part, plan->bytes, y->data, bl__at_const(x->data, plan->bytes, offset));
     return status;
@@ -88,24 +88,24 @@ enum {
 
 static bl_status prepare_dynamic_update_slice(bl__call *call, bl__arena *arena, size_t *scratch_bytes)
 {
-    const bl__operand *x = &call->inputs[WHOLE], *update = &call->inputs[UPDATE], *y = &call->outputs[0];
+    const bl__operand *x = call->inputs[WHOLE], *update = call->inputs[UPDATE], *y = call->outputs[0];
     struct plan *plan = new_plan(call, arena, scratch_bytes);
     if (!plan)
         return BL_ERR_MEMORY;
     set_loop(&plan->copy, y, y, x);
     set_loop(&plan->part, update, y, update);
-    return bl__indices_prepare(call, &call->inputs[PLACES]);
+    return bl__indices_prepare(call, call->inputs[PLACES]);
 }
 
 static bl_status run_dynamic_update_slice(const bl__call *call)
 {
     const struct plan *plan = call->plan;
-    const bl__operand *update = &call->inputs[UPDATE], *y = &call->outputs[0];
+    const bl__operand *update = call->inputs[UPDATE], *y = call->outputs[0];
     int64_t offset;
-    bl_status status = find_place(call, &call->inputs[PLACES], y, update, &offset);
+    bl_status status = find_place(call, call->inputs[PLACES], y, update, &offset);
     if (status != BL_OK)
         return status;
-    bl__copy_loop(&plan->copy, plan->bytes, y->data, call->inputs[WHOLE].data);
+    bl__copy_loop(&plan->copy, plan->bytes, y->data, call->inputs[WHOLE]->data);
     if (update->count > 0)
         bl__copy_loop(&plan->part, plan->bytes, bl__at(y->data, plan->bytes, offset), update->data);
     return BL_OK;

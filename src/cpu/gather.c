@@ -94,7 +94,7 @@ struct plan {
 static bl_status prepare(bl__call *call, bl__arena *arena, row_function run_row, const bl__operand *chosen,
                          const bl__operand *fixed)
 {
-    const bl__operand *index = &call->inputs[INDEX];
+    const bl__operand *index = call->inputs[INDEX];
     int64_t axis = ((const bl__axis_attributes *)call->attributes)->axis;
     struct plan *plan = bl__arena_take(arena, sizeof(*plan));
     if (!plan)
@@ -102,7 +102,7 @@ static bl_status prepare(bl__call *call, bl__arena *arena, row_function run_row,
     plan->run_row = run_row;
     plan->along = chosen->stride[axis];
     plan->limit = chosen->size[axis];
-    plan->bytes = bl_dtype_size((bl_dtype)chosen->dtype);
+    plan->bytes = bl_dtype_size(chosen->dtype);
     bl__loop_init(&plan->loop, WALKED);
     for (int d = 0; d < index->rank; d++) {
         int64_t strides[WALKED] = {index->stride[d], d == axis ? 0 : chosen->stride[d], fixed->stride[d]};
@@ -117,7 +117,7 @@ static void run_rows(const bl__call *call, void *chosen, void *fixed)
     const struct plan *plan = call->plan;
     bl__place place = {{0}, {0}};
     struct row row = {.n = bl__loop_row(&plan->loop),
-                      .index = &call->inputs[INDEX],
+                      .index = call->inputs[INDEX],
                       .step = bl__loop_step(&plan->loop, AT),
                       .chosen_step = bl__loop_step(&plan->loop, CHOSEN),
                       .along = plan->along,
@@ -136,17 +136,17 @@ static void run_rows(const bl__call *call, void *chosen, void *fixed)
 
 static bl_status prepare_gather(bl__call *call, bl__arena *arena, size_t *scratch_bytes)
 {
-    const bl__operand *x = &call->inputs[X], *y = &call->outputs[0];
+    const bl__operand *x = call->inputs[X], *y = call->outputs[0];
     *scratch_bytes = 0;
-    return prepare(call, arena, take_by_size[bl_dtype_size((bl_dtype)x->dtype)], x, y);
+    return prepare(call, arena, take_by_size[bl_dtype_size(x->dtype)], x, y);
 }
 
 static bl_status run_gather(const bl__call *call)
 {
     const struct plan *plan = call->plan;
-    bl_status status = bl__indices_check_strided(call, &call->inputs[INDEX], plan->limit, "index");
+    bl_status status = bl__indices_check_strided(call, call->inputs[INDEX], plan->limit, "index");
     if (status == BL_OK)
-        run_rows(call, call->inputs[X].data, call->outputs[0].data);
+        run_rows(call, call->inputs[X]->data, call->outputs[0]->data);
     return status;
 }
 
@@ -156,10 +156,10 @@ const bl__kernel bl__kernel_gather = {BL__STRIDED | BL__CAN_FAIL, prepare_gather
 
 static bl_status prepare_onto(bl__call *call, bl__arena *arena, row_function run_row)
 {
-    const bl__operand *x = &call->inputs[X], *y = &call->outputs[0];
+    const bl__operand *x = call->inputs[X], *y = call->outputs[0];
     if (!run_row)
-        return bl__kernel_fail(call, BL_ERR_DTYPE, "no kernel for %s", bl_dtype_name((bl_dtype)x->dtype));
-    bl_status status = prepare(call, arena, run_row, y, &call->inputs[SOURCE]);
+        return bl__kernel_fail(call, BL_ERR_DTYPE, "no kernel for %s", bl_dtype_name(x->dtype));
+    bl_status status = prepare(call, arena, run_row, y, call->inputs[SOURCE]);
     if (status != BL_OK)
         return status;
     struct plan *plan = call->plan;
@@ -172,24 +172,24 @@ static bl_status prepare_onto(bl__call *call, bl__arena *arena, row_function run
 static bl_status prepare_scatter(bl__call *call, bl__arena *arena, size_t *scratch_bytes)
 {
     *scratch_bytes = 0;
-    return prepare_onto(call, arena, put_by_size[bl_dtype_size((bl_dtype)call->inputs[X].dtype)]);
+    return prepare_onto(call, arena, put_by_size[bl_dtype_size(call->inputs[X]->dtype)]);
 }
 
 static bl_status prepare_scatter_add(bl__call *call, bl__arena *arena, size_t *scratch_bytes)
 {
     *scratch_bytes = 0;
-    return prepare_onto(call, arena, add_by_dtype[call->inputs[X].dtype]);
+    return prepare_onto(call, arena, add_by_dtype[call->inputs[X]->dtype]);
 }
 
 static bl_status run_onto(const bl__call *call)
 {
     const struct plan *plan = call->plan;
-    char *out = call->outputs[0].data;
-    bl_status status = bl__indices_check_strided(call, &call->inputs[INDEX], plan->limit, "index");
+    char *out = call->outputs[0]->data;
+    bl_status status = bl__indices_check_strided(call, call->inputs[INDEX], plan->limit, "index");
     if (status != BL_OK)
         return status;
-    bl__copy_loop(&plan->copy, plan->bytes, out, call->inputs[X].data);
-    run_rows(call, out, call->inputs[SOURCE].data);
+    bl__copy_loop(&plan->copy, plan->bytes, out, call->inputs[X]->data);
+    run_rows(call, out, call->inputs[SOURCE]->data);
     return BL_OK;
 }
 

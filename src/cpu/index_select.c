@@ -51,7 +51,7 @@ static struct plan *new_plan(bl__call *call, bl__arena *arena, const bl__operand
         return NULL;
     plan->to = to->stride[axis];
     plan->from = from->stride[axis];
-    plan->bytes = bl_dtype_size((bl_dtype)to->dtype);
+    plan->bytes = bl_dtype_size(to->dtype);
     bl__loop_init(&plan->outside, WALKED);
     bl__loop_init(&plan->block, WALKED);
     for (int d = 0; d < to->rank; d++) {
@@ -59,7 +59,7 @@ static struct plan *new_plan(bl__call *call, bl__arena *arena, const bl__operand
         if (d != axis)
             bl__loop_push(d < axis ? &plan->outside : &plan->block, to->size[d], strides);
     }
-    plan->limit = call->inputs[X].size[axis];
+    plan->limit = call->inputs[X]->size[axis];
     call->plan = plan;
     return plan;
 }
@@ -67,15 +67,15 @@ static struct plan *new_plan(bl__call *call, bl__arena *arena, const bl__operand
 static bl_status prepare_index_select(bl__call *call, bl__arena *arena, size_t *scratch_bytes)
 {
     *scratch_bytes = 0;
-    if (!new_plan(call, arena, &call->outputs[0], &call->inputs[X]))
+    if (!new_plan(call, arena, call->outputs[0], call->inputs[X]))
         return BL_ERR_MEMORY;
-    return bl__indices_prepare(call, &call->inputs[INDEX]);
+    return bl__indices_prepare(call, call->inputs[INDEX]);
 }
 
 static bl_status prepare_index_add(bl__call *call, bl__arena *arena, size_t *scratch_bytes)
 {
-    const bl__operand *x = &call->inputs[X], *y = &call->outputs[0];
-    struct plan *plan = new_plan(call, arena, y, &call->inputs[SOURCE]);
+    const bl__operand *x = call->inputs[X], *y = call->outputs[0];
+    struct plan *plan = new_plan(call, arena, y, call->inputs[SOURCE]);
     *scratch_bytes = 0;
     if (!plan)
         return BL_ERR_MEMORY;
@@ -85,11 +85,11 @@ static bl_status prepare_index_add(bl__call *call, bl__arena *arena, size_t *scr
                 : x->dtype == BL_I64 ? add_i64
                                      : NULL;
     if (!plan->add)
-        return bl__kernel_fail(call, BL_ERR_DTYPE, "no kernel for %s", bl_dtype_name((bl_dtype)x->dtype));
+        return bl__kernel_fail(call, BL_ERR_DTYPE, "no kernel for %s", bl_dtype_name(x->dtype));
     bl__loop_init(&plan->copy, WALKED);
     for (int d = 0; d < x->rank; d++)
         bl__loop_push(&plan->copy, x->size[d], (int64_t[WALKED]){y->stride[d], x->stride[d]});
-    return bl__indices_prepare(call, &call->inputs[INDEX]);
+    return bl__indices_prepare(call, call->inputs[INDEX]);
 }
 
 /* ---- run ---- */
@@ -131,7 +131,7 @@ static void run_all(const bl__call *call, bool adds, char *to, const char *from)
         return;
     do {
         for (int64_t k = 0; k < row; k++)
-            run_blocks(plan, &call->inputs[INDEX], adds,
+            run_blocks(plan, call->inputs[INDEX], adds,
                        bl__at(to, plan->bytes, place.offset[TO] + k * to_step),
                        bl__at_const(from, plan->bytes, place.offset[FROM] + k * from_step));
     } while (bl__loop_next(&plan->outside, &place));
@@ -140,21 +140,21 @@ static void run_all(const bl__call *call, bool adds, char *to, const char *from)
 static bl_status run_index_select(const bl__call *call)
 {
     const struct plan *plan = call->plan;
-    bl_status status = bl__indices_check_strided(call, &call->inputs[INDEX], plan->limit, "index");
+    bl_status status = bl__indices_check_strided(call, call->inputs[INDEX], plan->limit, "index");
     if (status == BL_OK)
-        run_all(call, false, call->outputs[0].data, call->inputs[X].data);
+        run_all(call, false, call->outputs[0]->data, call->inputs[X]->data);
     return status;
 }
 
 static bl_status run_index_add(const bl__call *call)
 {
     const struct plan *plan = call->plan;
-    char *out = call->outputs[0].data;
-    bl_status status = bl__indices_check_strided(call, &call->inputs[INDEX], plan->limit, "index");
+    char *out = call->outputs[0]->data;
+    bl_status status = bl__indices_check_strided(call, call->inputs[INDEX], plan->limit, "index");
     if (status != BL_OK)
         return status;
-    bl__copy_loop(&plan->copy, plan->bytes, out, call->inputs[X].data);
-    run_all(call, true, out, call->inputs[SOURCE].data);
+    bl__copy_loop(&plan->copy, plan->bytes, out, call->inputs[X]->data);
+    run_all(call, true, out, call->inputs[SOURCE]->data);
     return BL_OK;
 }
 

@@ -21,13 +21,12 @@ struct plan {
 /* A plan that moves nothing yet; NULL without memory. The element is 0. */
 static struct plan *new_plan(bl__call *call, bl__arena *arena, size_t *scratch_bytes)
 {
-    const bl__operand *x = &call->inputs[0], *y = &call->outputs[0];
+    const bl__operand *x = call->inputs[0], *y = call->outputs[0];
     struct plan *plan = bl__arena_take(arena, sizeof(*plan));
     *scratch_bytes = 0;
     if (!plan)
         return NULL;
-    *plan = (struct plan){.count = y->count > x->count ? y->count : 0,
-                          .bytes = bl_dtype_size((bl_dtype)y->dtype)};
+    *plan = (struct plan){.count = y->count > x->count ? y->count : 0, .bytes = bl_dtype_size(y->dtype)};
     bl__loop_init(&plan->loop, MOVED);
     call->plan = plan;
     return plan;
@@ -36,10 +35,11 @@ static struct plan *new_plan(bl__call *call, bl__arena *arena, size_t *scratch_b
 static bl_status run(const bl__call *call)
 {
     const struct plan *plan = call->plan;
-    char *out = call->outputs[0].data;
+    char *out = call->outputs[0]->data;
     bl__copy_elements(plan->bytes, plan->count, out, 1, plan->element, 0);
     if (plan->loop.count > 0)
-        bl__copy_loop(&plan->loop, plan->bytes, bl__at(out, plan->bytes, plan->offset), call->inputs[0].data);
+        bl__copy_loop(&plan->loop, plan->bytes, bl__at(out, plan->bytes, plan->offset),
+                      call->inputs[0]->data);
     return BL_OK;
 }
 
@@ -61,13 +61,13 @@ static bool set_element(unsigned char *element, bl_dtype dtype, double value)
 
 static bl_status prepare_pad(bl__call *call, bl__arena *arena, size_t *scratch_bytes)
 {
-    const bl__operand *x = &call->inputs[0], *y = &call->outputs[0];
+    const bl__operand *x = call->inputs[0], *y = call->outputs[0];
     const bl__pad_attributes *attributes = call->attributes;
     struct plan *plan = new_plan(call, arena, scratch_bytes);
     if (!plan)
         return BL_ERR_MEMORY;
-    if (!set_element(plan->element, (bl_dtype)y->dtype, attributes->value))
-        return bl__kernel_fail(call, BL_ERR_DTYPE, "no kernel for %s", bl_dtype_name((bl_dtype)y->dtype));
+    if (!set_element(plan->element, y->dtype, attributes->value))
+        return bl__kernel_fail(call, BL_ERR_DTYPE, "no kernel for %s", bl_dtype_name(y->dtype));
     for (int d = 0; d < x->rank; d++) {
         int64_t strides[MOVED] = {y->stride[d], x->stride[d]};
         plan->offset += attributes->before[d] * strides[TO];
@@ -82,7 +82,7 @@ const bl__kernel bl__kernel_pad = {BL__STRIDED, prepare_pad, run};
 
 static bl_status prepare_diag_embed(bl__call *call, bl__arena *arena, size_t *scratch_bytes)
 {
-    const bl__operand *x = &call->inputs[0], *y = &call->outputs[0];
+    const bl__operand *x = call->inputs[0], *y = call->outputs[0];
     const bl__diagonal_attributes *of = call->attributes;
     struct plan *plan = new_plan(call, arena, scratch_bytes);
     if (!plan)

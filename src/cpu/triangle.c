@@ -12,7 +12,7 @@ struct plan {
 
 static bl_status prepare(bl__call *call, bl__arena *arena, size_t *scratch_bytes)
 {
-    const bl__operand *x = &call->inputs[0];
+    const bl__operand *x = call->inputs[0];
     int rank = x->rank;
     struct plan *plan = bl__arena_take(arena, sizeof(*plan));
     *scratch_bytes = 0;
@@ -22,7 +22,7 @@ static bl_status prepare(bl__call *call, bl__arena *arena, size_t *scratch_bytes
                           .columns = x->size[rank - 1],
                           .down = x->stride[rank - 2],
                           .right = x->stride[rank - 1],
-                          .bytes = bl_dtype_size((bl_dtype)x->dtype)};
+                          .bytes = bl_dtype_size(x->dtype)};
     bl__loop_init(&plan->matrices, 1);
     for (int d = 0; d < rank - 2; d++)
         bl__loop_push(&plan->matrices, x->size[d], &x->stride[d]);
@@ -53,11 +53,11 @@ static bl_status run(const bl__call *call, bool upper)
 {
     const struct plan *plan = call->plan;
     const bl__triangle_attributes *attributes = call->attributes;
-    const char *x = call->inputs[0].data;
-    char *y = call->outputs[0].data;
+    const char *x = call->inputs[0]->data;
+    char *y = call->outputs[0]->data;
     int64_t row = bl__loop_row(&plan->matrices), step = bl__loop_step(&plan->matrices, 0);
     bl__place place = {{0}, {0}};
-    if (call->outputs[0].count == 0)
+    if (call->outputs[0]->count == 0)
         return BL_OK;
     do {
         for (int64_t k = 0; k < row; k++, y = bl__at(y, plan->bytes, plan->rows * plan->columns))

@@ -25,6 +25,7 @@
     /* gather.c */ X(gather) X(scatter) X(scatter_add) \
     /* index_select.c */ X(index_select) X(index_add) \
     /* dynamic_slice.c */ X(dynamic_slice) X(dynamic_update_slice) \
+    /* region.c */ X(stop_gradient) X(checkpoint) X(custom_gradient) \
     /* loss.c */ X(mse_loss) X(cross_entropy)
 /* clang-format on */
 

@@ -11,7 +11,8 @@
 /* The list of families. */
 /* clang-format off */
 #define FAMILIES(X) \
-    X(arithmetic) X(basics)
+    X(arithmetic) X(basics) \
+    X(indexing) X(shapes)
 /* clang-format on */
 
 enum {

@@ -34,14 +34,14 @@ BL_API bl_tensor *bl_take_along_axis(bl_tensor *x, bl_tensor *index, int axis);
  * by row, stays, and it alone has the gradient of the place; elements of x that were replaced have none.
  * PyTorch: torch.scatter. */
 BL_API bl_tensor *bl_scatter(bl_tensor *x, int axis, bl_tensor *index, bl_tensor *source);
-/* A copy of x in which y[i, index[i, j, k], k] += source[i, j, k], row by row. Otherwise as bl_scatter.
- * Numbers. PyTorch: torch.scatter_add. */
+/* A copy of x in which y[i, index[i, j, k], k] += source[i, j, k] for axis 1, in the dtype itself and row by
+ * row; index and source are as in bl_scatter. Numbers; integers wrap. PyTorch: torch.scatter_add. */
 BL_API bl_tensor *bl_scatter_add(bl_tensor *x, int axis, bl_tensor *index, bl_tensor *source);
 /* y[.., i, ..] = x[.., index[i], ..] along an axis: index [n]. Any dtype. The gradient adds up the cotangents
  * of each part. PyTorch: torch.index_select. */
 BL_API bl_tensor *bl_index_select(bl_tensor *x, int axis, bl_tensor *index);
-/* A copy of x in which y[.., index[i], ..] += source[.., i, ..] along an axis, in the order of i: index [n].
- * Numbers. PyTorch: torch.index_add. */
+/* A copy of x in which y[.., index[i], ..] += source[.., i, ..] along an axis, in the dtype itself and in
+ * the order of i: index [n]. Numbers; integers wrap. PyTorch: torch.index_add. */
 BL_API bl_tensor *bl_index_add(bl_tensor *x, int axis, bl_tensor *index, bl_tensor *source);
 
 /* ---- at places read at run ---- */

@@ -1,6 +1,6 @@
 /* Private. The list of the CPU's kernels, each made in the file of its family: from it come the declarations
- * and the table. Views (reshape, permute, expand, slice) have none: they are strides, or a copy. Neither have
- * leaves, effects, and the ops that are recorded as their decomposition. */
+ * and the table. Views have none: they are strides, or a copy. Neither have leaves, effects, and the ops that
+ * are recorded as their decomposition. */
 #ifndef BOWLINE_CPU_KERNELS_H
 #define BOWLINE_CPU_KERNELS_H
 

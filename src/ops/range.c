@@ -33,14 +33,16 @@ static void store(bl_dtype dtype, void *data, int64_t i, double value)
 
 /* ---- arange ---- */
 
-/* start, start + step, ..; integers are counted as such. */
+/* start, start + step, ..; integers are counted as such, modulo 2^64, as i * step alone may be too large. */
 static void fill(bl_dtype dtype, void *data, int64_t count, double start, double step)
 {
+    bool counts = bl__is_one_of(dtype, BL__INTEGERS);
+    uint64_t first = counts ? (uint64_t)(int64_t)start : 0, by = counts ? (uint64_t)(int64_t)step : 0;
     for (int64_t i = 0; i < count; i++) {
         if (dtype == BL_I32)
-            ((int32_t *)data)[i] = (int32_t)((int64_t)start + i * (int64_t)step);
+            ((int32_t *)data)[i] = (int32_t)(int64_t)(first + (uint64_t)i * by);
         else if (dtype == BL_I64)
-            ((int64_t *)data)[i] = (int64_t)start + i * (int64_t)step;
+            ((int64_t *)data)[i] = (int64_t)(first + (uint64_t)i * by);
         else
             store(dtype, data, i, start + (double)i * step);
     }

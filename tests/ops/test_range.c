@@ -24,6 +24,7 @@ Test(range, arange_counts_integers)
     cr_assert_eq(bl_eval(x, values, 2 * sizeof(*values)), BL_OK);
     cr_assert_eq(values[1], ((int64_t)1 << 62) + 1024);
     EXPECT_TYPE(bl_arange(graph, BL_I64, -0x1p63, 0x1p62 - 0x1p10, 0x1p61), BL_I64, BL_SHAPE(6));
+    EXPECT(bl_arange(graph, BL_I64, -0x1p63, 0x1p62, 0x1p62), -0x1p63, -0x1p62, 0);
     EXPECT_TYPE(bl_arange(graph, BL_I64, 0x1p62, -0x1p63, -0x1p62), BL_I64, BL_SHAPE(3));
     EXPECT_TYPE(bl_arange(graph, BL_I64, 0x1p62, -0x1p63, -0x1p63), BL_I64, BL_SHAPE(2));
     EXPECT_ERROR(bl_arange(graph, BL_I64, -0x1p63, 0x1p62, 1), BL_ERR_OVERFLOW, "cannot be counted");

@@ -73,6 +73,28 @@
 #define bl_optimizer_update(...)   bl_at(bl_optimizer_update(__VA_ARGS__), __FILE__, __LINE__)
 #define bl_minimize(...)           bl_at(bl_minimize(__VA_ARGS__), __FILE__, __LINE__)
 #define bl_optimizer_gradient(...) bl_at(bl_optimizer_gradient(__VA_ARGS__), __FILE__, __LINE__)
+/* linalg.h */
+#define bl_einsum(...)                bl_at(bl_einsum(__VA_ARGS__), __FILE__, __LINE__)
+#define bl_dot(...)                   bl_at(bl_dot(__VA_ARGS__), __FILE__, __LINE__)
+#define bl_vdot(...)                  bl_at(bl_vdot(__VA_ARGS__), __FILE__, __LINE__)
+#define bl_outer(...)                 bl_at(bl_outer(__VA_ARGS__), __FILE__, __LINE__)
+#define bl_mv(...)                    bl_at(bl_mv(__VA_ARGS__), __FILE__, __LINE__)
+#define bl_cross(...)                 bl_at(bl_cross(__VA_ARGS__), __FILE__, __LINE__)
+#define bl_bmm(...)                   bl_at(bl_bmm(__VA_ARGS__), __FILE__, __LINE__)
+#define bl_addmm(...)                 bl_at(bl_addmm(__VA_ARGS__), __FILE__, __LINE__)
+#define bl_addmv(...)                 bl_at(bl_addmv(__VA_ARGS__), __FILE__, __LINE__)
+#define bl_baddbmm(...)               bl_at(bl_baddbmm(__VA_ARGS__), __FILE__, __LINE__)
+#define bl_trace(...)                 bl_at(bl_trace(__VA_ARGS__), __FILE__, __LINE__)
+#define bl_kron(...)                  bl_at(bl_kron(__VA_ARGS__), __FILE__, __LINE__)
+#define bl_cdist(...)                 bl_at(bl_cdist(__VA_ARGS__), __FILE__, __LINE__)
+#define bl_matrix_power(...)          bl_at(bl_matrix_power(__VA_ARGS__), __FILE__, __LINE__)
+#define bl_solve_triangular(...)      bl_at(bl_solve_triangular(__VA_ARGS__), __FILE__, __LINE__)
+#define bl_solve_triangular_with(...) bl_at(bl_solve_triangular_with(__VA_ARGS__), __FILE__, __LINE__)
+#define bl_cholesky(...)              bl_at(bl_cholesky(__VA_ARGS__), __FILE__, __LINE__)
+#define bl_inverse(...)               bl_at(bl_inverse(__VA_ARGS__), __FILE__, __LINE__)
+#define bl_solve(...)                 bl_at(bl_solve(__VA_ARGS__), __FILE__, __LINE__)
+#define bl_det(...)                   bl_at(bl_det(__VA_ARGS__), __FILE__, __LINE__)
+#define bl_logdet(...)                bl_at(bl_logdet(__VA_ARGS__), __FILE__, __LINE__)
 #endif
 
 #endif

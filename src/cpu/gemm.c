@@ -35,6 +35,20 @@ void bl__gemm_f64(int64_t m, int64_t n, int64_t k, void *a, bl__steps a_steps, v
                  b_steps.row, b_steps.column, &zero, c, c_steps.row, c_steps.column, NULL, &runtime);
 }
 
+#define TRSM(name, type, solve)                                                                              \
+    void bl__trsm_##name(bl__triangle_kind kind, int64_t m, int64_t n, void *a, bl__steps a_steps, void *b,  \
+                         bl__steps b_steps)                                                                  \
+    {                                                                                                        \
+        type one = 1;                                                                                        \
+        rntm_t runtime = packing_runtime();                                                                  \
+        solve(kind.left ? BLIS_LEFT : BLIS_RIGHT, kind.upper ? BLIS_UPPER : BLIS_LOWER, BLIS_NO_TRANSPOSE,   \
+              kind.unit ? BLIS_UNIT_DIAG : BLIS_NONUNIT_DIAG, m, n, &one, a, a_steps.row, a_steps.column, b, \
+              b_steps.row, b_steps.column, NULL, &runtime);                                                  \
+    }
+
+TRSM(f32, float, bli_strsm_ex)
+TRSM(f64, double, bli_dtrsm_ex)
+
 /* The buffers have the same size whatever the shape: a tiny product fetches them. */
 void bl__gemm_warm(void)
 {

@@ -1,7 +1,8 @@
-/* Private. The one door to BLIS: C[m,n] = A[m,k] B[k,n], C written whole. */
+/* Private. The one door to BLIS: C[m,n] = A[m,k] B[k,n], C written whole; and triangular systems. */
 #ifndef BOWLINE_CPU_GEMM_H
 #define BOWLINE_CPU_GEMM_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* Strides of a matrix in elements: any that are not 0 and do not make elements overlap. */
@@ -14,8 +15,19 @@ void bl__gemm_f32(int64_t m, int64_t n, int64_t k, void *a, bl__steps a_steps, v
 void bl__gemm_f64(int64_t m, int64_t n, int64_t k, void *a, bl__steps a_steps, void *b, bl__steps b_steps,
                   void *c, bl__steps c_steps);
 
-/* Makes BLIS allocate what products of any shape will need, so that runs do not: for when a program is
- * compiled. */
+/* Which triangle of A[n,n] counts, on which side of X it stands, and whether its diagonal counts as ones. */
+typedef struct bl__triangle_kind {
+    bool upper, left, unit;
+} bl__triangle_kind;
+
+/* Solves A X = B, n being m, or X A = B, n being the other; X takes the place of B[m,n]. */
+void bl__trsm_f32(bl__triangle_kind kind, int64_t m, int64_t n, void *a, bl__steps a_steps, void *b,
+                  bl__steps b_steps);
+void bl__trsm_f64(bl__triangle_kind kind, int64_t m, int64_t n, void *a, bl__steps a_steps, void *b,
+                  bl__steps b_steps);
+
+/* Makes BLIS allocate what products and systems of any shape will need, so that runs do not: for when a
+ * program is compiled. */
 void bl__gemm_warm(void);
 
 #endif

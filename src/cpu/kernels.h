@@ -6,8 +6,15 @@
 
 #include "cpu/kernel.h"
 #include "cpu/tile.h"
+#include "ops/keys.h"
 
 /* clang-format off */
+#if BL__LAPACK
+#define BL__LAPACK_KERNELS(X) X(cholesky) X(inverse) X(solve) X(det) X(slogdet)
+#else
+#define BL__LAPACK_KERNELS(X)
+#endif
+
 #define BL__KERNELS(X) \
     /* elementwise.c */ BL__TILED_OPS(X) X(cast) \
     /* reduce.c */ X(sum) X(max) X(argmax) \
@@ -15,7 +22,9 @@
     /* matmul.c */ X(matmul) \
     /* softmax.c */ X(softmax) X(log_softmax) \
     /* cross_entropy.c */ X(cross_entropy) \
-    /* embedding.c */ X(embedding) X(embedding_backward) X(one_hot)
+    /* embedding.c */ X(embedding) X(embedding_backward) X(one_hot) \
+    /* triangular.c */ X(solve_triangular) \
+    /* factorize.c */ BL__LAPACK_KERNELS(X)
 /* clang-format on */
 
 #define BL__DECLARE_KERNEL(op) extern const bl__kernel bl__kernel_##op;

@@ -80,4 +80,24 @@ typedef struct bl__loss_attributes { /* mse_loss, cross_entropy */
     int64_t ignore_index;            /* cross_entropy */
 } bl__loss_attributes;
 
+typedef struct bl__einsum_attributes { /* never in a node: einsum is recorded as its decomposition */
+    const char *subscripts;
+} bl__einsum_attributes;
+
+typedef struct bl__diagonal_attributes { /* einsum_diagonal */
+    int64_t first, second;               /* axes, first < second */
+} bl__diagonal_attributes;
+
+typedef struct bl__addmm_attributes { /* addmm, addmv, baddbmm */
+    double beta, alpha;
+} bl__addmm_attributes;
+
+typedef struct bl__matrix_power_attributes {
+    int64_t exponent;
+} bl__matrix_power_attributes;
+
+typedef struct bl__solve_triangular_attributes { /* truth values */
+    int64_t upper, left, unitriangular;
+} bl__solve_triangular_attributes;
+
 #endif

@@ -3,7 +3,18 @@
 #ifndef BOWLINE_OPS_KEYS_H
 #define BOWLINE_OPS_KEYS_H
 
+/* Whether the build found LAPACK; the factorizations are there only then. */
+#ifndef BL__LAPACK
+#define BL__LAPACK 0
+#endif
+
 /* clang-format off */
+#if BL__LAPACK
+#define BL__LAPACK_OPS(X) X(cholesky) X(inverse) X(solve) X(det) X(slogdet) X(logdet)
+#else
+#define BL__LAPACK_OPS(X)
+#endif
+
 #define BL__OPS(X) \
     /* leaf.c */ X(input) X(constant) X(full) X(parameter) \
     /* state.c */ X(assign) X(assign_slice) X(group) \
@@ -18,7 +29,13 @@
     /* matmul.c */ X(matmul) X(linear) \
     /* rows.c */ X(embedding) X(embedding_backward) X(one_hot) \
     /* softmax.c */ X(softmax) X(log_softmax) \
-    /* loss.c */ X(mse_loss) X(cross_entropy)
+    /* loss.c */ X(mse_loss) X(cross_entropy) \
+    /* linalg.c, einsum.c */ X(einsum_diagonal) X(einsum) \
+    /* vector_products.c */ X(dot) X(vdot) X(outer) X(mv) X(cross) \
+    /* matrix_products.c */ X(bmm) X(addmm) X(addmv) X(baddbmm) \
+    /* matrix_functions.c */ X(trace) X(kron) X(cdist) X(matrix_power) \
+    /* triangular.c */ X(solve_triangular) \
+    /* cholesky.c, lu.c */ BL__LAPACK_OPS(X)
 /* clang-format on */
 
 enum {

@@ -36,6 +36,8 @@
     /* matrix_functions.c */ X(trace) X(kron) X(cdist) X(matrix_power) \
     /* triangular.c */ X(solve_triangular) \
     /* cholesky.c, lu.c */ BL__LAPACK_OPS(X)
+    /* region.c */ X(stop_gradient) X(checkpoint) X(custom_gradient) \
+    /* loss.c */ X(mse_loss) X(cross_entropy)
 /* clang-format on */
 
 enum {

@@ -22,9 +22,9 @@
     /* matmul.c */ X(matmul) \
     /* softmax.c */ X(softmax) X(log_softmax) \
     /* cross_entropy.c */ X(cross_entropy) \
-    /* embedding.c */ X(embedding) X(embedding_backward) X(one_hot) \
     /* triangular.c */ X(solve_triangular) \
-    /* factorize.c */ BL__LAPACK_KERNELS(X)
+    /* factorize.c */ BL__LAPACK_KERNELS(X) \
+    /* embedding.c */ X(embedding) X(embedding_backward) X(one_hot)
 /* clang-format on */
 
 #define BL__DECLARE_KERNEL(op) extern const bl__kernel bl__kernel_##op;

@@ -29,14 +29,13 @@
     /* matmul.c */ X(matmul) X(linear) \
     /* rows.c */ X(embedding) X(embedding_backward) X(one_hot) \
     /* softmax.c */ X(softmax) X(log_softmax) \
-    /* loss.c */ X(mse_loss) X(cross_entropy) \
+    /* region.c */ X(stop_gradient) X(checkpoint) X(custom_gradient) \
     /* linalg.c, einsum.c */ X(einsum_diagonal) X(einsum) \
     /* vector_products.c */ X(dot) X(vdot) X(outer) X(mv) X(cross) \
     /* matrix_products.c */ X(bmm) X(addmm) X(addmv) X(baddbmm) \
     /* matrix_functions.c */ X(trace) X(kron) X(cdist) X(matrix_power) \
     /* triangular.c */ X(solve_triangular) \
-    /* cholesky.c, lu.c */ BL__LAPACK_OPS(X)
-    /* region.c */ X(stop_gradient) X(checkpoint) X(custom_gradient) \
+    /* cholesky.c, lu.c */ BL__LAPACK_OPS(X) \
     /* loss.c */ X(mse_loss) X(cross_entropy)
 /* clang-format on */
 

@@ -54,7 +54,7 @@ static bl_status prepare(bl__call *call, bl__arena *arena, size_t *scratch_bytes
     *scratch_bytes = 0;
     if (x->count == 0)
         return BL_OK;
-    bl__gemm_warm();
+    bl__trsm_warm();
     plan->matrix_bytes = (size_t)(plan->n * plan->n) * plan->bytes + BL__LAPACK_MARGIN;
     *scratch_bytes = plan->matrix_bytes + (size_t)plan->n * sizeof(int32_t);
     return BL_OK;

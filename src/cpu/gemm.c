@@ -59,3 +59,18 @@ void bl__gemm_warm(void)
     const bl__steps steps = {SIDE, 1};
     bl__gemm_f32(SIDE, SIDE, SIDE, a, steps, b, steps, c, steps);
 }
+
+/* A system takes a second buffer as soon as it is longer than a block. This one is, and its matrix is zeros
+ * with ones on the diagonal, of which all rows may share their memory. */
+void bl__trsm_warm(void)
+{
+    enum {
+        MOST = 2048
+    };
+    float zeros[2 * MOST] = {0}, x[MOST] = {0};
+    int64_t block = bli_cntx_get_blksz_def_dt(BLIS_FLOAT, BLIS_KC, bli_gks_query_cntx());
+    int64_t n = 2 * block < MOST ? 2 * block : MOST;
+    const bl__triangle_kind kind = {.left = true, .unit = true};
+    bl__gemm_warm();
+    bl__trsm_f32(kind, n, 1, zeros, (bl__steps){1, 1}, x, (bl__steps){1, n});
+}

@@ -26,8 +26,10 @@ void bl__trsm_f32(bl__triangle_kind kind, int64_t m, int64_t n, void *a, bl__ste
 void bl__trsm_f64(bl__triangle_kind kind, int64_t m, int64_t n, void *a, bl__steps a_steps, void *b,
                   bl__steps b_steps);
 
-/* Makes BLIS allocate what products and systems of any shape will need, so that runs do not: for when a
+/* Makes BLIS allocate what products of any shape will need, so that runs do not: for when a
  * program is compiled. */
 void bl__gemm_warm(void);
+/* The same for systems and for LAPACK. */
+void bl__trsm_warm(void);
 
 #endif

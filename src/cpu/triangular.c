@@ -47,7 +47,7 @@ static bl_status prepare(bl__call *call, bl__arena *arena, size_t *scratch_bytes
     plan->spread = x->count > 0 && (plan->step[A].row == 0 || plan->step[A].column == 0);
     *scratch_bytes = plan->spread ? (size_t)(plan->n * plan->n) * plan->bytes : 0;
     if (x->count > 0)
-        bl__gemm_warm();
+        bl__trsm_warm();
     call->plan = plan;
     return BL_OK;
 }

@@ -44,7 +44,7 @@ static bool check_strides(bl__op_checker *c, bl__op_sample *s)
         return true;
     for (size_t i = 0; i < node->input_count; i++)
         inputs[i] = node->inputs[i]->count > 0 ? spread(node->inputs[i]) : node->inputs[i];
-    bl_tensor *again = bl_apply(s->graph, node->op, inputs, node->input_count, node->attributes);
+    bl_tensor *again = bl_apply(s->graph, node->op, inputs, node->input_count, bl__attributes(node));
     if (!bl_tensor_valid(again))
         return bl__op_failed(c, s, "strides", "%s", bl_graph_error(s->graph)->message);
     for (int i = 0; i < c->op->output_count; i++) {
@@ -66,7 +66,7 @@ static bool check_decomposition(bl__op_checker *c, bl__op_sample *s)
     if (!node || !c->op->decompose)
         return true;
     double tolerance = bl__sampler_dtype(s->sampler) == BL_F32 ? 1e-5 : 1e-12;
-    c->op->decompose(s->graph, node->inputs, node->input_count, node->attributes, parts);
+    c->op->decompose(s->graph, node->inputs, node->input_count, bl__attributes(node), parts);
     for (int i = 0; i < c->op->output_count; i++) {
         if (bl_tensor_valid(parts[i]) &&
             !bl_shape_equal(bl_tensor_shape(parts[i]), bl_tensor_shape(&node->outputs[i])))
@@ -99,7 +99,8 @@ static bool check_dtype(bl__op_checker *c, bl__op_sample *s, bl_tensor **inputs,
     bool stored = dtype == BL_BF16 || dtype == BL_F16;
     inputs[index] = bl_full(s->graph, stored ? BL_F32 : dtype, bl_tensor_shape(own), 0);
     inputs[index] = stored ? bl_cast(inputs[index], dtype) : inputs[index];
-    bl_tensor *output = bl_apply(s->graph, s->node->op, inputs, s->node->input_count, s->node->attributes);
+    bl_tensor *output =
+        bl_apply(s->graph, s->node->op, inputs, s->node->input_count, bl__attributes(s->node));
     inputs[index] = own;
     if (bl_tensor_valid(output)) {
         bl_program *program = bl_compile_list(c->context, &output, 1, NULL);

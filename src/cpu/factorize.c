@@ -30,8 +30,8 @@ struct plan {
  */
 static bl_status prepare(bl__call *call, bl__arena *arena, size_t *scratch_bytes, int result_rank)
 {
-    const bl__operand *a = &call->inputs[A], *x = &call->outputs[0];
-    const bl__operand *b = &call->inputs[call->input_count - 1];
+    const bl__operand *a = call->inputs[A], *x = call->outputs[0];
+    const bl__operand *b = call->inputs[call->input_count - 1];
     if (a->dtype != BL_F32 && a->dtype != BL_F64)
         return bl__kernel_fail(call, BL_ERR_DTYPE, "no kernel for %s", bl_dtype_name(a->dtype));
     struct plan *plan = bl__arena_take(arena, sizeof(*plan));
@@ -122,18 +122,18 @@ static bl_status run(const bl__call *call, step *take)
 {
     const struct plan *plan = call->plan;
     bl_status status = BL_OK;
-    if (call->outputs[0].count == 0)
+    if (call->outputs[0]->count == 0)
         return BL_OK;
     bl__place place = {{0}, {0}};
     int64_t row = bl__loop_row(&plan->batch), index = 0;
-    const bl__operand *last = &call->inputs[call->input_count - 1];
+    const bl__operand *last = call->inputs[call->input_count - 1];
     do {
         for (int64_t i = 0; i < row && status == BL_OK; i++, index++) {
             int64_t at[OPERANDS] = {place.offset[A] + i * bl__loop_step(&plan->batch, A),
                                     place.offset[B] + i * bl__loop_step(&plan->batch, B)};
-            status = take(call, index, bl__at_const(call->inputs[A].data, plan->bytes, at[A]),
+            status = take(call, index, bl__at_const(call->inputs[A]->data, plan->bytes, at[A]),
                           bl__at_const(last->data, plan->bytes, at[B]),
-                          bl__at(call->outputs[0].data, plan->bytes, index * plan->result));
+                          bl__at(call->outputs[0]->data, plan->bytes, index * plan->result));
         }
     } while (status == BL_OK && bl__loop_next(&plan->batch, &place));
     return status;
@@ -277,7 +277,7 @@ static bl_status take_slogdet(const bl__call *call, int64_t index, const char *a
         sum += log(fabs(d));
     }
     store(plan, x, sign);
-    store(plan, bl__at(call->outputs[1].data, plan->bytes, index), sum);
+    store(plan, bl__at(call->outputs[1]->data, plan->bytes, index), sum);
     return BL_OK;
 }
 

@@ -23,7 +23,7 @@ struct plan {
 static bl_status prepare(bl__call *call, bl__arena *arena, size_t *scratch_bytes)
 {
     const bl__solve_triangular_attributes *attributes = call->attributes;
-    const bl__operand *a = &call->inputs[A], *b = &call->inputs[B], *x = &call->outputs[0];
+    const bl__operand *a = call->inputs[A], *b = call->inputs[B], *x = call->outputs[0];
     if (a->dtype != BL_F32 && a->dtype != BL_F64)
         return bl__kernel_fail(call, BL_ERR_DTYPE, "no kernel for %s", bl_dtype_name(a->dtype));
     struct plan *plan = bl__arena_take(arena, sizeof(*plan));
@@ -73,8 +73,8 @@ static void solve(const struct plan *plan, char *a, const char *b, char *x, char
 static bl_status run(const bl__call *call)
 {
     const struct plan *plan = call->plan;
-    char *x = call->outputs[0].data;
-    if (call->outputs[0].count == 0)
+    char *x = call->outputs[0]->data;
+    if (call->outputs[0]->count == 0)
         return BL_OK;
     bl__place place = {{0}, {0}};
     int64_t row = bl__loop_row(&plan->batch);
@@ -82,8 +82,8 @@ static bl_status run(const bl__call *call)
         for (int64_t i = 0; i < row; i++, x = bl__at(x, plan->bytes, plan->rows * plan->columns)) {
             int64_t at[OPERANDS] = {place.offset[A] + i * bl__loop_step(&plan->batch, A),
                                     place.offset[B] + i * bl__loop_step(&plan->batch, B)};
-            solve(plan, bl__at(call->inputs[A].data, plan->bytes, at[A]),
-                  bl__at(call->inputs[B].data, plan->bytes, at[B]), x, call->scratch);
+            solve(plan, bl__at(call->inputs[A]->data, plan->bytes, at[A]),
+                  bl__at(call->inputs[B]->data, plan->bytes, at[B]), x, call->scratch);
         }
     } while (bl__loop_next(&plan->batch, &place));
     return BL_OK;

@@ -5,12 +5,20 @@
 #define TESTS_PYTORCH_CASES_H
 
 #include "bowline/bowline.h"
+#include "ops/keys.h" /* whether LAPACK is built in */
 
 #include <stddef.h>
 
 /* The list of families. */
 /* clang-format off */
+#if BL__LAPACK
+#define LAPACK_FAMILIES(X) X(factorizations)
+#else
+#define LAPACK_FAMILIES(X)
+#endif
+
 #define FAMILIES(X) \
+    X(linalg) LAPACK_FAMILIES(X) \
     X(arithmetic) X(basics)
 /* clang-format on */
 

@@ -1,5 +1,5 @@
-/* A run allocates nothing, not even by itself in BLIS, whose buffers are fetched at compile. Looks at ops/keys.h,
- * which says whether LAPACK is built in. */
+/* A run allocates nothing, not even by itself in BLIS, whose buffers are fetched at compile. Looks at
+ * ops/keys.h, which says whether LAPACK is built in. */
 #include "bowline/bowline.h"
 #include "ops/keys.h"
 

@@ -73,6 +73,46 @@
 #define bl_optimizer_update(...)   bl_at(bl_optimizer_update(__VA_ARGS__), __FILE__, __LINE__)
 #define bl_minimize(...)           bl_at(bl_minimize(__VA_ARGS__), __FILE__, __LINE__)
 #define bl_optimizer_gradient(...) bl_at(bl_optimizer_gradient(__VA_ARGS__), __FILE__, __LINE__)
+
+/* losses and normalization */
+#define bl_l1_loss(...)                   bl_at(bl_l1_loss(__VA_ARGS__), __FILE__, __LINE__)
+#define bl_l1_loss_reduced(...)           bl_at(bl_l1_loss_reduced(__VA_ARGS__), __FILE__, __LINE__)
+#define bl_smooth_l1_loss(...)            bl_at(bl_smooth_l1_loss(__VA_ARGS__), __FILE__, __LINE__)
+#define bl_smooth_l1_loss_with(...)       bl_at(bl_smooth_l1_loss_with(__VA_ARGS__), __FILE__, __LINE__)
+#define bl_huber_loss(...)                bl_at(bl_huber_loss(__VA_ARGS__), __FILE__, __LINE__)
+#define bl_huber_loss_with(...)           bl_at(bl_huber_loss_with(__VA_ARGS__), __FILE__, __LINE__)
+#define bl_gaussian_nll_loss(...)         bl_at(bl_gaussian_nll_loss(__VA_ARGS__), __FILE__, __LINE__)
+#define bl_gaussian_nll_loss_with(...)    bl_at(bl_gaussian_nll_loss_with(__VA_ARGS__), __FILE__, __LINE__)
+#define bl_poisson_nll_loss(...)          bl_at(bl_poisson_nll_loss(__VA_ARGS__), __FILE__, __LINE__)
+#define bl_poisson_nll_loss_with(...)     bl_at(bl_poisson_nll_loss_with(__VA_ARGS__), __FILE__, __LINE__)
+#define bl_kl_div(...)                    bl_at(bl_kl_div(__VA_ARGS__), __FILE__, __LINE__)
+#define bl_kl_div_with(...)               bl_at(bl_kl_div_with(__VA_ARGS__), __FILE__, __LINE__)
+#define bl_binary_cross_entropy(...)      bl_at(bl_binary_cross_entropy(__VA_ARGS__), __FILE__, __LINE__)
+#define bl_binary_cross_entropy_with(...) bl_at(bl_binary_cross_entropy_with(__VA_ARGS__), __FILE__, __LINE__)
+#define bl_binary_cross_entropy_with_logits(...) \
+    bl_at(bl_binary_cross_entropy_with_logits(__VA_ARGS__), __FILE__, __LINE__)
+#define bl_binary_cross_entropy_with_logits_with(...) \
+    bl_at(bl_binary_cross_entropy_with_logits_with(__VA_ARGS__), __FILE__, __LINE__)
+#define bl_soft_margin_loss(...)          bl_at(bl_soft_margin_loss(__VA_ARGS__), __FILE__, __LINE__)
+#define bl_soft_margin_loss_reduced(...)  bl_at(bl_soft_margin_loss_reduced(__VA_ARGS__), __FILE__, __LINE__)
+#define bl_nll_loss(...)                  bl_at(bl_nll_loss(__VA_ARGS__), __FILE__, __LINE__)
+#define bl_nll_loss_with(...)             bl_at(bl_nll_loss_with(__VA_ARGS__), __FILE__, __LINE__)
+#define bl_multi_margin_loss(...)         bl_at(bl_multi_margin_loss(__VA_ARGS__), __FILE__, __LINE__)
+#define bl_multi_margin_loss_with(...)    bl_at(bl_multi_margin_loss_with(__VA_ARGS__), __FILE__, __LINE__)
+#define bl_margin_ranking_loss(...)       bl_at(bl_margin_ranking_loss(__VA_ARGS__), __FILE__, __LINE__)
+#define bl_margin_ranking_loss_with(...)  bl_at(bl_margin_ranking_loss_with(__VA_ARGS__), __FILE__, __LINE__)
+#define bl_hinge_embedding_loss(...)      bl_at(bl_hinge_embedding_loss(__VA_ARGS__), __FILE__, __LINE__)
+#define bl_hinge_embedding_loss_with(...) bl_at(bl_hinge_embedding_loss_with(__VA_ARGS__), __FILE__, __LINE__)
+#define bl_cosine_embedding_loss(...)     bl_at(bl_cosine_embedding_loss(__VA_ARGS__), __FILE__, __LINE__)
+#define bl_cosine_embedding_loss_with(...) \
+    bl_at(bl_cosine_embedding_loss_with(__VA_ARGS__), __FILE__, __LINE__)
+#define bl_triplet_margin_loss(...)      bl_at(bl_triplet_margin_loss(__VA_ARGS__), __FILE__, __LINE__)
+#define bl_triplet_margin_loss_with(...) bl_at(bl_triplet_margin_loss_with(__VA_ARGS__), __FILE__, __LINE__)
+#define bl_cosine_similarity(...)        bl_at(bl_cosine_similarity(__VA_ARGS__), __FILE__, __LINE__)
+#define bl_pairwise_distance(...)        bl_at(bl_pairwise_distance(__VA_ARGS__), __FILE__, __LINE__)
+#define bl_pairwise_distance_with(...)   bl_at(bl_pairwise_distance_with(__VA_ARGS__), __FILE__, __LINE__)
+#define bl_normalize(...)                bl_at(bl_normalize(__VA_ARGS__), __FILE__, __LINE__)
+#define bl_normalize_with(...)           bl_at(bl_normalize_with(__VA_ARGS__), __FILE__, __LINE__)
 #endif
 
 #endif

@@ -15,6 +15,7 @@
     /* matmul.c */ X(matmul) \
     /* softmax.c */ X(softmax) X(log_softmax) \
     /* cross_entropy.c */ X(cross_entropy) \
+    /* take_target.c */ X(take_target) \
     /* embedding.c */ X(embedding) X(embedding_backward) X(one_hot)
 /* clang-format on */
 

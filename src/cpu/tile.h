@@ -22,7 +22,8 @@ typedef void (*bl__tile)(int64_t n, void *out, const void *const *in, const void
     X(add_scalar) X(sub_scalar) X(mul_scalar) X(div_scalar) X(pow_scalar) X(maximum_scalar) \
     X(scalar_sub) X(scalar_div) \
     X(neg) X(exp) X(log) X(sqrt) X(square) X(abs) X(sign) X(relu) X(tanh) X(sigmoid) \
-    X(equal) X(not_equal) X(less) X(less_equal) X(greater) X(greater_equal) X(where)
+    X(equal) X(not_equal) X(less) X(less_equal) X(greater) X(greater_equal) X(where) \
+    /* tile_losses.c */ X(probability_loss) X(logistic_loss)
 /* clang-format on */
 
 /* One row of tile functions an op, NULL where the op does not take the dtype. */

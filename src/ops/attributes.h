@@ -75,9 +75,78 @@ typedef struct bl__one_hot_attributes {
     int64_t ignores;
 } bl__one_hot_attributes;
 
-typedef struct bl__loss_attributes { /* mse_loss, cross_entropy */
+typedef struct bl__loss_attributes { /* mse_loss, l1_loss, soft_margin_loss, cross_entropy */
     int64_t reduction;               /* a bl_reduction */
     int64_t ignore_index;            /* cross_entropy */
 } bl__loss_attributes;
+
+typedef struct bl__margin_loss_attributes { /* smooth_l1_loss, huber_loss: where the line begins;
+                                               .._margin_loss,
+                                               .._embedding_loss: the margin */
+    int64_t reduction;
+    double margin;
+} bl__margin_loss_attributes;
+
+typedef struct bl__binary_loss_attributes { /* binary_cross_entropy, .._with_logits */
+    int64_t reduction;
+    int64_t weighted, positive_weighted; /* which weights there are */
+} bl__binary_loss_attributes;
+
+typedef struct bl__class_loss_attributes { /* cross_entropy_weighted and _soft, nll_loss, multi_margin_loss */
+    int64_t reduction;
+    int64_t ignore_index;
+    int64_t weighted; /* whether there is a weight of the classes */
+    double label_smoothing;
+    int64_t p; /* multi_margin_loss */
+    double margin;
+} bl__class_loss_attributes;
+
+typedef struct bl__take_target_attributes {
+    int64_t ignores, ignore_index;
+} bl__take_target_attributes;
+
+typedef struct bl__triplet_attributes {
+    int64_t reduction, swap;
+    double margin, p, eps;
+} bl__triplet_attributes;
+
+typedef struct bl__distance_attributes { /* cosine_similarity, pairwise_distance, normalize */
+    int64_t axis, keepdim;
+    double p, eps;
+} bl__distance_attributes;
+
+typedef struct bl__kl_div_attributes {
+    int64_t reduction, log_target;
+} bl__kl_div_attributes;
+
+typedef struct bl__likelihood_attributes { /* gaussian_nll_loss, poisson_nll_loss */
+    int64_t reduction, full, log_input;
+    double eps;
+} bl__likelihood_attributes;
+
+typedef struct bl__standardize_attributes { /* standardize, layer_norm, rms_norm */
+    int64_t axes;                           /* the last so many make a row */
+    int64_t centered;                       /* whether the mean is taken off */
+    double eps;
+    int64_t weighted, biased; /* layer_norm, rms_norm: which of the two there are */
+} bl__standardize_attributes;
+
+typedef struct bl__group_norm_attributes { /* group_norm, instance_norm */
+    int64_t groups;
+    double eps;
+    int64_t weighted, biased;
+} bl__group_norm_attributes;
+
+typedef struct bl__batch_norm_attributes {
+    struct bl_parameter *running_mean, *running_var; /* both or neither */
+    int64_t training;
+    double momentum, eps;
+    int64_t weighted, biased;
+} bl__batch_norm_attributes;
+
+typedef struct bl__local_response_norm_attributes {
+    int64_t size;
+    double alpha, beta, k;
+} bl__local_response_norm_attributes;
 
 #endif

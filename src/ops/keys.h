@@ -18,7 +18,15 @@
     /* matmul.c */ X(matmul) X(linear) \
     /* rows.c */ X(embedding) X(embedding_backward) X(one_hot) \
     /* softmax.c */ X(softmax) X(log_softmax) \
-    /* loss.c */ X(mse_loss) X(cross_entropy)
+    /* losses_regression.c */ X(mse_loss) X(l1_loss) X(smooth_l1_loss) X(huber_loss) \
+    /* losses_binary.c */ X(probability_loss) X(logistic_loss) X(binary_cross_entropy) \
+                          X(binary_cross_entropy_with_logits) X(soft_margin_loss) \
+    /* cross_entropy.c */ X(cross_entropy) X(cross_entropy_weighted) X(cross_entropy_soft) \
+    /* losses_classes.c */ X(take_target) X(nll_loss) X(multi_margin_loss) \
+    /* losses_likelihood.c */ X(kl_div) X(gaussian_nll_loss) X(poisson_nll_loss) \
+    /* losses_margin.c */ X(margin_ranking_loss) X(hinge_embedding_loss) X(cosine_embedding_loss) \
+                          X(triplet_margin_loss) \
+    /* distances.c */ X(cosine_similarity) X(pairwise_distance) X(normalize)
 /* clang-format on */
 
 enum {

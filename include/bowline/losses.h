@@ -107,7 +107,8 @@ BL_API bl_tensor *bl_kl_div_with(bl_tensor *log_probabilities, bl_tensor *target
 /* ---- two classes ---- */
 
 typedef struct bl_binary_cross_entropy_options {
-    bl_tensor *weight;      /* factors of the elements, broadcast to them; default NULL */
+    bl_tensor *weight;     /* factors of the elements, broadcast to them; default NULL */
+    bl_tensor *pos_weight; /* of logits alone: factors of what a target of 1 costs, broadcast; default NULL */
     bl_reduction reduction; /* default BL_REDUCE_MEAN */
 } bl_binary_cross_entropy_options;
 
@@ -121,22 +122,13 @@ BL_API bl_tensor *bl_binary_cross_entropy(bl_tensor *probability, bl_tensor *tar
 BL_API bl_tensor *bl_binary_cross_entropy_with(bl_tensor *probability, bl_tensor *target,
                                                const bl_binary_cross_entropy_options *options);
 
-typedef struct bl_binary_cross_entropy_with_logits_options {
-    bl_tensor *weight;      /* factors of the elements, broadcast to them; default NULL */
-    bl_tensor *pos_weight;  /* factors of what a target of 1 costs, broadcast to the elements; default NULL */
-    bl_reduction reduction; /* default BL_REDUCE_MEAN */
-} bl_binary_cross_entropy_with_logits_options;
-
-/* The defaults named above. Returns: the options. Errors: none. Ownership: a value. Threads: any. */
-BL_API bl_binary_cross_entropy_with_logits_options bl_binary_cross_entropy_with_logits_defaults(void);
 /* bl_binary_cross_entropy of sigmoid(logits), as max(x, 0) - t x + log(1 + e^-|x|): nothing overflows. Equal
  * shapes, reals. PyTorch: torch.nn.functional.binary_cross_entropy_with_logits. */
 BL_API bl_tensor *bl_binary_cross_entropy_with_logits(bl_tensor *logits, bl_tensor *target);
 /* bl_binary_cross_entropy_with_logits with options. PyTorch:
  * torch.nn.functional.binary_cross_entropy_with_logits. */
-BL_API bl_tensor *
-bl_binary_cross_entropy_with_logits_with(bl_tensor *logits, bl_tensor *target,
-                                         const bl_binary_cross_entropy_with_logits_options *options);
+BL_API bl_tensor *bl_binary_cross_entropy_with_logits_with(bl_tensor *logits, bl_tensor *target,
+                                                           const bl_binary_cross_entropy_options *options);
 
 /* log(1 + e^(-t x)) for targets of -1 or 1. Equal shapes, reals; does not overflow, as PyTorch's does.
  * PyTorch: torch.nn.functional.soft_margin_loss. */

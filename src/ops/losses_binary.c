@@ -130,9 +130,17 @@ static bl_tensor *sample_weight(bl_sampler *sampler, bl_shape shape)
 
 /* ---- binary_cross_entropy ---- */
 
+static bl_status binary_cross_entropy_infer(bl_infer_call *call)
+{
+    const bl__binary_loss_attributes *attributes = call->attributes;
+    if (attributes->positive_weighted)
+        return bl_infer_fail(call, BL_ERR_ARGUMENT, "pos_weight is for logits: use `weight`");
+    return check_weights(call);
+}
+
 bl_binary_cross_entropy_options bl_binary_cross_entropy_defaults(void)
 {
-    return (bl_binary_cross_entropy_options){.weight = NULL, .reduction = BL_REDUCE_MEAN};
+    return (bl_binary_cross_entropy_options){.weight = NULL, .pos_weight = NULL, .reduction = BL_REDUCE_MEAN};
 }
 
 bl_tensor *bl_binary_cross_entropy(bl_tensor *probability, bl_tensor *target)
@@ -145,9 +153,10 @@ bl_tensor *bl_binary_cross_entropy_with(bl_tensor *probability, bl_tensor *targe
 {
     bl_binary_cross_entropy_options chosen = options ? *options : bl_binary_cross_entropy_defaults();
     bl__binary_loss_attributes attributes = {.reduction = chosen.reduction};
-    bl_tensor *inputs[3] = {probability, target};
+    bl_tensor *inputs[4] = {probability, target};
     size_t count = 2;
     attributes.weighted = bl__add_input(inputs, &count, chosen.weight);
+    attributes.positive_weighted = bl__add_input(inputs, &count, chosen.pos_weight);
     return bl__apply(&bl__op_binary_cross_entropy, inputs, count, &attributes);
 }
 
@@ -168,32 +177,24 @@ static bl_tensor *binary_cross_entropy_sample(bl_sampler *sampler)
     return bl_binary_cross_entropy_with(p, t, &options);
 }
 
-const bl_op bl__op_binary_cross_entropy = {BL__OP_BETWEEN(binary_cross_entropy, 2, 3),
+const bl_op bl__op_binary_cross_entropy = {BL__OP_BETWEEN(binary_cross_entropy, 2, 4),
                                            .flags = BL__OP_COMPOSITE,
                                            .attributes_size = sizeof(bl__binary_loss_attributes),
-                                           .infer = check_weights,
+                                           .infer = binary_cross_entropy_infer,
                                            .decompose = binary_cross_entropy_decompose,
                                            .sample = binary_cross_entropy_sample};
 
 /* ---- binary_cross_entropy_with_logits ---- */
-
-bl_binary_cross_entropy_with_logits_options bl_binary_cross_entropy_with_logits_defaults(void)
-{
-    return (bl_binary_cross_entropy_with_logits_options){
-        .weight = NULL, .pos_weight = NULL, .reduction = BL_REDUCE_MEAN};
-}
 
 bl_tensor *bl_binary_cross_entropy_with_logits(bl_tensor *logits, bl_tensor *target)
 {
     return bl_binary_cross_entropy_with_logits_with(logits, target, NULL);
 }
 
-bl_tensor *
-bl_binary_cross_entropy_with_logits_with(bl_tensor *logits, bl_tensor *target,
-                                         const bl_binary_cross_entropy_with_logits_options *options)
+bl_tensor *bl_binary_cross_entropy_with_logits_with(bl_tensor *logits, bl_tensor *target,
+                                                    const bl_binary_cross_entropy_options *options)
 {
-    bl_binary_cross_entropy_with_logits_options chosen =
-        options ? *options : bl_binary_cross_entropy_with_logits_defaults();
+    bl_binary_cross_entropy_options chosen = options ? *options : bl_binary_cross_entropy_defaults();
     bl__binary_loss_attributes attributes = {.reduction = chosen.reduction};
     bl_tensor *inputs[4] = {logits, target};
     size_t count = 2;
@@ -222,7 +223,7 @@ static void binary_cross_entropy_with_logits_decompose(bl_graph *graph, bl_tenso
 
 static bl_tensor *binary_cross_entropy_with_logits_sample(bl_sampler *sampler)
 {
-    bl_binary_cross_entropy_with_logits_options options = {.reduction = bl__sample_reduction(sampler)};
+    bl_binary_cross_entropy_options options = {.reduction = bl__sample_reduction(sampler)};
     bl_shape shape = bl__sample_loss_shape(sampler, 0, 5, options.reduction);
     bl_tensor *x = bl_sample_real(sampler, shape, -4, 4);
     bl_tensor *t = bl_sample_real(sampler, shape, 0, 1);

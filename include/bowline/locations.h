@@ -109,8 +109,17 @@
 #define bl_cosine_similarity(...)                     bl_at(bl_cosine_similarity(__VA_ARGS__), __FILE__, __LINE__)
 #define bl_pairwise_distance(...)                     bl_at(bl_pairwise_distance(__VA_ARGS__), __FILE__, __LINE__)
 #define bl_pairwise_distance_with(...)                bl_at(bl_pairwise_distance_with(__VA_ARGS__), __FILE__, __LINE__)
+#define bl_layer_norm(...)                            bl_at(bl_layer_norm(__VA_ARGS__), __FILE__, __LINE__)
+#define bl_rms_norm(...)                              bl_at(bl_rms_norm(__VA_ARGS__), __FILE__, __LINE__)
+#define bl_group_norm(...)                            bl_at(bl_group_norm(__VA_ARGS__), __FILE__, __LINE__)
+#define bl_instance_norm(...)                         bl_at(bl_instance_norm(__VA_ARGS__), __FILE__, __LINE__)
+#define bl_batch_norm(...)                            bl_at(bl_batch_norm(__VA_ARGS__), __FILE__, __LINE__)
+#define bl_batch_norm_with(...)                       bl_at(bl_batch_norm_with(__VA_ARGS__), __FILE__, __LINE__)
+#define bl_local_response_norm(...)                   bl_at(bl_local_response_norm(__VA_ARGS__), __FILE__, __LINE__)
+#define bl_local_response_norm_with(...)              bl_at(bl_local_response_norm_with(__VA_ARGS__), __FILE__, __LINE__)
 #define bl_normalize(...)                             bl_at(bl_normalize(__VA_ARGS__), __FILE__, __LINE__)
 #define bl_normalize_with(...)                        bl_at(bl_normalize_with(__VA_ARGS__), __FILE__, __LINE__)
+#define bl_graph_updates(...)                         bl_at(bl_graph_updates(__VA_ARGS__), __FILE__, __LINE__)
 /* clang-format on */
 #endif
 

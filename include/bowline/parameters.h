@@ -144,6 +144,20 @@ BL_API bl_status bl_linear_params(bl_params *params, const char *name, int64_t i
 BL_API bl_status bl_embedding_params(bl_params *params, const char *name, int64_t rows, int64_t width,
                                      bl_rng *rng);
 
+/* Makes NAME.weight, ones, and NAME.bias, zeros, of a shape, f32: what bl_layer_norm takes, and with
+ * BL_SHAPE(channels) bl_group_norm and bl_instance_norm. As nn.LayerNorm, nn.GroupNorm.
+ * Returns: BL_OK or an error. Errors: as bl_params_add. Ownership: the registry's. Threads: the context's. */
+BL_API bl_status bl_layer_norm_params(bl_params *params, const char *name, bl_shape shape);
+
+/* Makes NAME.weight, ones, of a shape, f32: what bl_rms_norm takes.
+ * Returns: BL_OK or an error. Errors: as bl_params_add. Ownership: the registry's. Threads: the context's. */
+BL_API bl_status bl_rms_norm_params(bl_params *params, const char *name, bl_shape shape);
+
+/* Makes NAME.weight, ones, NAME.bias, zeros, and the buffers NAME.running_mean, zeros, and NAME.running_var,
+ * ones, all [channels], f32, as nn.BatchNorm2d.
+ * Returns: BL_OK or an error. Errors: as bl_params_add. Ownership: the registry's. Threads: the context's. */
+BL_API bl_status bl_batch_norm_params(bl_params *params, const char *name, int64_t channels);
+
 /* The canonical name. Returns: the name, "" for NULL. Errors: none. Ownership: the parameter's.
  * Threads: the context's. */
 BL_API const char *bl_parameter_name(const bl_parameter *parameter);
@@ -205,6 +219,13 @@ BL_API bl_tensor *bl_assign_slice(bl_parameter *state, int axis, int64_t start, 
  * Returns: a tensor without elements, or the graph's invalid tensor. Errors: BL_ERR_ARGUMENT, BL_ERR_MEMORY.
  * Ownership: the array stays the caller's. Threads: the context's. */
 BL_API bl_tensor *bl_group(bl_graph *graph, bl_tensor *const *effects, size_t count);
+
+/* The updates of state that layers recorded in training mode ask for, such as batch_norm's running
+ * statistics, as one effect: each state's newest, whatever needs it. bl_minimize includes those of the layers
+ * that its loss is made from, so this is for programs without it. An effect may stand in both.
+ * Returns: a tensor without elements, or the graph's invalid tensor (NULL for NULL). Errors: BL_ERR_MEMORY.
+ * Ownership: the graph's. Threads: the context's. */
+BL_API bl_tensor *bl_graph_updates(bl_graph *graph);
 
 BL_END_DECLS
 

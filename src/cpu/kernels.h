@@ -16,6 +16,7 @@
     /* softmax.c */ X(softmax) X(log_softmax) \
     /* cross_entropy.c */ X(cross_entropy) \
     /* take_target.c */ X(take_target) \
+    /* standardize.c */ X(standardize) \
     /* embedding.c */ X(embedding) X(embedding_backward) X(one_hot)
 /* clang-format on */
 

@@ -40,6 +40,7 @@ void bl_graph_reset(bl_graph *graph)
         return;
     bl__uses_clear(graph);
     bl__arena_reset(&graph->arena);
+    graph->pending = NULL;
     graph->node_count = 0;
     graph->located = 0;
     graph->inputs = 0;
@@ -280,12 +281,14 @@ bl__graph_mark bl__graph_position(const bl_graph *graph)
                             graph->located,
                             graph->inputs,
                             graph->scope,
+                            graph->pending,
                             graph->error};
 }
 
 void bl__graph_rewind(bl_graph *graph, const bl__graph_mark *mark)
 {
     bl__uses_rewind(graph, mark->node_count);
+    graph->pending = mark->pending;
     bl__arena_rewind(&graph->arena, mark->arena);
     graph->node_count = mark->node_count;
     graph->located = mark->located;

@@ -64,6 +64,8 @@ struct bl_graph {
     bl__use *uses;          /* open-addressed by parameter id; capacity a power of two */
     size_t use_capacity;
     size_t use_count;
+    struct bl__pending
+        *pending;      /* updates of states that layers asked for, the newest first: ops/pending.h */
     bl_tensor invalid; /* what builders return after an error; its node is NULL */
     bl_error error;
 };
@@ -100,6 +102,7 @@ typedef struct bl__graph_mark {
     bl__arena_mark arena;
     int64_t node_count, located, inputs;
     const bl__scope *scope;
+    struct bl__pending *pending;
     bl_error error;
 } bl__graph_mark;
 bl__graph_mark bl__graph_position(const bl_graph *graph);

@@ -1,4 +1,4 @@
-/* Parameters of whole layers, drawn in the order and by the rules of PyTorch's modules. */
+/* Parameters of whole layers, drawn in the order and by the rules of PyTorch's modules; and buffers. */
 #include "graph/init.h"
 
 bl_status bl_linear_params(bl_params *params, const char *name, int64_t in, int64_t out, bool bias,
@@ -46,4 +46,50 @@ bl_status bl_embedding_params(bl_params *params, const char *name, int64_t rows,
     }
     bl__init_fill(init, weight, rng);
     return BL_OK;
+}
+
+/* ---- constants: nothing is drawn ---- */
+
+/* One of a layer's parameters or buffers: NAME.suffix, one value everywhere. */
+typedef struct part {
+    const char *suffix;
+    double value;
+    bool buffer;
+} part;
+
+/* All of them, or none and the error. */
+static bl_status add_parts(bl_params *params, const char *op, const char *name, bl_shape shape,
+                           const part *parts, int count)
+{
+    if (!params)
+        return BL_ERR_ARGUMENT;
+    for (int i = 0; i < count; i++) {
+        bl_parameter *added =
+            bl__params_insert(params, op, name, parts[i].suffix, BL_F32, shape, parts[i].buffer);
+        if (!added) {
+            while (i-- > 0)
+                bl__params_undo(params);
+            return params->context->error.code;
+        }
+        bl__init_fill(bl_init_constant(parts[i].value), added, NULL);
+    }
+    return BL_OK;
+}
+
+static const part norm_parts[] = {
+    {".weight", 1, false}, {".bias", 0, false}, {".running_mean", 0, true}, {".running_var", 1, true}};
+
+bl_status bl_layer_norm_params(bl_params *params, const char *name, bl_shape shape)
+{
+    return add_parts(params, "layer_norm_params", name, shape, norm_parts, 2);
+}
+
+bl_status bl_rms_norm_params(bl_params *params, const char *name, bl_shape shape)
+{
+    return add_parts(params, "rms_norm_params", name, shape, norm_parts, 1);
+}
+
+bl_status bl_batch_norm_params(bl_params *params, const char *name, int64_t channels)
+{
+    return add_parts(params, "batch_norm_params", name, BL_SHAPE(channels), norm_parts, 4);
 }

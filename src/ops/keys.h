@@ -26,7 +26,10 @@
     /* losses_likelihood.c */ X(kl_div) X(gaussian_nll_loss) X(poisson_nll_loss) \
     /* losses_margin.c */ X(margin_ranking_loss) X(hinge_embedding_loss) X(cosine_embedding_loss) \
                           X(triplet_margin_loss) \
-    /* distances.c */ X(cosine_similarity) X(pairwise_distance) X(normalize)
+    /* distances.c */ X(cosine_similarity) X(pairwise_distance) X(normalize) \
+    /* layer_norm.c */ X(standardize) X(layer_norm) X(rms_norm) \
+    /* group_norm.c */ X(group_norm) X(instance_norm) X(local_response_norm) \
+    /* batch_norm.c */ X(batch_norm)
 /* clang-format on */
 
 enum {

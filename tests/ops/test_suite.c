@@ -179,8 +179,9 @@ EACH_OP(decompositions)
         double tolerance = dtype == BL_F32 ? 1e-5 : 1e-12;
         sample s = draw(*key, seed, dtype);
         bl__node *node = node_of(&s);
-        bl_tensor *decomposed, *by_kernel[MOST_LEAVES], *by_parts[MOST_LEAVES];
-        s.op->decompose(s.graph, node->inputs, node->input_count, node->attributes, &decomposed);
+        bl_tensor *outputs[BL_MAX_OUTPUTS], *by_kernel[MOST_LEAVES], *by_parts[MOST_LEAVES];
+        s.op->decompose(s.graph, node->inputs, node->input_count, node->attributes, outputs);
+        bl_tensor *decomposed = outputs[s.output->output];
         cr_assert(bl_tensor_valid(decomposed), "%s", error_text(bl_graph_error(s.graph)));
         cr_assert(bl_shape_equal(bl_tensor_shape(decomposed), bl_tensor_shape(s.output)));
         values_of(&s, s.output, kernel);

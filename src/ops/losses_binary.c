@@ -28,7 +28,7 @@ static void probability_loss_vjp(bl_vjp_call *call)
     bl_tensor *g = call->cotangents[0], *p = call->inputs[PREDICTION], *t = call->inputs[TARGET];
     bl_tensor *rest = bl_scalar_sub(1, p);
     if (call->needed[PREDICTION]) {
-        bl_tensor *divisor = bl_maximum_scalar(bl_mul(p, rest), 1e-12);
+        bl_tensor *divisor = bl_maximum_scalar(bl_mul(p, rest), (double)1e-12F); /* f32's, as PyTorch's */
         call->gradients[PREDICTION] = bl_mul(g, bl_div(bl_sub(p, t), divisor));
     }
     if (call->needed[TARGET])

@@ -67,7 +67,7 @@ typedef struct bl_gaussian_nll_loss_options {
 /* The defaults named above. Returns: the options. Errors: none. Ownership: a value. Threads: any. */
 BL_API bl_gaussian_nll_loss_options bl_gaussian_nll_loss_defaults(void);
 /* (log v + (x - t)^2 / v) / 2. Equal shapes, reals; the variance v broadcasts to them. A variance below eps
- * counts as eps and gets no gradient. PyTorch: torch.nn.functional.gaussian_nll_loss. */
+ * counts as eps, and its gradient is that at eps. PyTorch: torch.nn.functional.gaussian_nll_loss. */
 BL_API bl_tensor *bl_gaussian_nll_loss(bl_tensor *prediction, bl_tensor *target, bl_tensor *variance);
 /* bl_gaussian_nll_loss with options. PyTorch: torch.nn.functional.gaussian_nll_loss. */
 BL_API bl_tensor *bl_gaussian_nll_loss_with(bl_tensor *prediction, bl_tensor *target, bl_tensor *variance,
@@ -255,8 +255,9 @@ BL_API bl_tensor *bl_triplet_margin_loss_with(bl_tensor *anchor, bl_tensor *posi
 
 /* ---- distances ---- */
 
-/* sum (a / max(|a|, eps)) (b / max(|b|, eps)) along an axis, which goes; a and b broadcast. Reals. A row of
- * zeros has a finite gradient. PyTorch: torch.nn.functional.cosine_similarity. */
+/* sum (a / max(|a|, eps)) (b / max(|b|, eps)) along an axis, which goes; a and b broadcast. Reals. The
+ * derivative of max(|a|, eps) is that of |a|, and 0 at |a| = 0. PyTorch:
+ * torch.nn.functional.cosine_similarity. */
 BL_API bl_tensor *bl_cosine_similarity(bl_tensor *a, bl_tensor *b, int axis, double eps);
 
 typedef struct bl_pairwise_distance_options {

@@ -15,21 +15,20 @@ BL_BEGIN_DECLS
  * Weights and biases are optional (NULL: none) and have x's dtype. eps >= 0 is added inside the root. */
 
 /* (x - mean) / sqrt(variance + eps) weight + bias, over the last axes: `normalized` is their shape, at least
- * one, and that of weight and bias. Reals; mean and variance are taken in f64 for f32 too. PyTorch:
- * torch.nn.functional.layer_norm (eps 1e-5). */
+ * one, and that of weight and bias. Reals; mean and variance are taken in f64 for f32 too. PyTorch's
+ * eps is 1e-5. PyTorch: torch.nn.functional.layer_norm. */
 BL_API bl_tensor *bl_layer_norm(bl_tensor *x, bl_shape normalized, bl_tensor *weight, bl_tensor *bias,
                                 double eps);
-/* x / sqrt(mean x^2 + eps) weight over the last axes, as in bl_layer_norm. Reals. PyTorch:
- * torch.nn.functional.rms_norm (since 2.4). Source: Zhang and Sennrich 2019, "Root Mean Square Layer
- * Normalization". */
+/* x / sqrt(mean x^2 + eps) weight over the last axes, as in bl_layer_norm. Reals. Source: Zhang and
+ * Sennrich 2019, "Root Mean Square Layer Normalization". PyTorch: torch.nn.functional.rms_norm. */
 BL_API bl_tensor *bl_rms_norm(bl_tensor *x, bl_shape normalized, bl_tensor *weight, double eps);
 /* bl_layer_norm of each group of neighbouring channels, together with all axes after them: x [batch,
  * channels,
- * ..], weight and bias [channels]; the number of groups divides that of channels. Reals. PyTorch:
- * torch.nn.functional.group_norm (eps 1e-5). */
+ * ..], weight and bias [channels]; the number of groups divides that of channels. Reals. PyTorch's
+ * eps is 1e-5. PyTorch: torch.nn.functional.group_norm. */
 BL_API bl_tensor *bl_group_norm(bl_tensor *x, int64_t groups, bl_tensor *weight, bl_tensor *bias, double eps);
-/* bl_group_norm with a group for each channel: x [batch, channels, size, ..]. Reals. PyTorch:
- * torch.nn.functional.instance_norm (eps 1e-5, without running statistics). */
+/* bl_group_norm with a group for each channel: x [batch, channels, size, ..]. There are no running
+ * statistics. Reals. PyTorch: torch.nn.functional.instance_norm. */
 BL_API bl_tensor *bl_instance_norm(bl_tensor *x, bl_tensor *weight, bl_tensor *bias, double eps);
 
 typedef struct bl_batch_norm_options {
@@ -61,11 +60,11 @@ typedef struct bl_local_response_norm_options {
 /* The defaults named above. Returns: the options. Errors: none. Ownership: a value. Threads: any. */
 BL_API bl_local_response_norm_options bl_local_response_norm_defaults(void);
 /* x / (k + alpha / size s)^beta, s the sum of the squares of `size` channels around each: size / 2 before it,
- * (size - 1) / 2 after it, as many as there are. x [batch, channels, size, ..], reals. PyTorch:
- * torch.nn.functional.local_response_norm. Source: Krizhevsky et al. 2012, "ImageNet Classification with Deep
- * Convolutional Neural Networks". */
+ * (size - 1) / 2 after it, as many as there are. x [batch, channels, size, ..], reals. Source: Krizhevsky et
+ * al. 2012, "ImageNet Classification with Deep Convolutional Neural Networks". PyTorch:
+ * torch.nn.functional.local_response_norm. */
 BL_API bl_tensor *bl_local_response_norm(bl_tensor *x, int64_t size);
-/* bl_local_response_norm with options; NULL: the defaults. PyTorch: torch.nn.functional.local_response_norm.
+/* bl_local_response_norm with options, which may be NULL. PyTorch: torch.nn.functional.local_response_norm.
  */
 BL_API bl_tensor *bl_local_response_norm_with(bl_tensor *x, int64_t size,
                                               const bl_local_response_norm_options *options);

@@ -68,7 +68,7 @@ ROW(f64, double)
 
 static bl_status prepare(bl__call *call, bl__arena *arena, size_t *scratch_bytes)
 {
-    const bl__operand *x = &call->inputs[0];
+    const bl__operand *x = call->inputs[0];
     const bl__standardize_attributes *attributes = call->attributes;
     if (x->dtype != BL_F32 && x->dtype != BL_F64)
         return bl__kernel_fail(call, BL_ERR_DTYPE, "no kernel for %s", bl_dtype_name(x->dtype));
@@ -106,15 +106,15 @@ static bl_status run(const bl__call *call)
 {
     const struct plan *plan = call->plan;
     int64_t n = plan->element.count, rows = bl__loop_row(&plan->rows), step = bl__loop_step(&plan->rows, 0);
-    char *y = call->outputs[ROWS].data, *scale = call->outputs[SCALE].data;
+    char *y = call->outputs[ROWS]->data, *scale = call->outputs[SCALE]->data;
     bl__place place = {{0}, {0}};
-    if (call->outputs[SCALE].count == 0)
+    if (call->outputs[SCALE]->count == 0)
         return BL_OK;
     do {
         for (int64_t i = 0; i < rows; i++) {
             const char *row = NULL; /* where there are no elements, there may be no memory */
             if (n > 0)
-                row = bl__at_const(call->inputs[0].data, plan->bytes, place.offset[0] + i * step);
+                row = bl__at_const(call->inputs[0]->data, plan->bytes, place.offset[0] + i * step);
             if (plan->packed)
                 pack(plan, call->scratch, row);
             plan->row(n, y, scale, plan->packed ? call->scratch : row, call->attributes);

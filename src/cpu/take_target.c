@@ -13,17 +13,17 @@ static bl_status prepare(bl__call *call, bl__arena *arena, size_t *scratch_bytes
 {
     (void)arena;
     *scratch_bytes = 0;
-    return bl__indices_prepare(call, &call->inputs[TARGETS]);
+    return bl__indices_prepare(call, call->inputs[TARGETS]);
 }
 
 static bl_status run(const bl__call *call)
 {
-    const bl__operand *rows = &call->inputs[ROWS], *targets = &call->inputs[TARGETS];
+    const bl__operand *rows = call->inputs[ROWS], *targets = call->inputs[TARGETS];
     const bl__take_target_attributes *attributes = call->attributes;
     const int64_t *ignored = attributes->ignores ? &attributes->ignore_index : NULL;
     int64_t classes = rows->size[rows->rank - 1];
     size_t bytes = bl_dtype_size(rows->dtype);
-    char *out = call->outputs[0].data;
+    char *out = call->outputs[0]->data;
     bl_status status = bl__indices_check(call, targets, classes, ignored, "target");
     if (status != BL_OK)
         return status;

@@ -75,16 +75,26 @@ typedef struct bl__one_hot_attributes {
     int64_t ignores;
 } bl__one_hot_attributes;
 
-typedef struct bl__loss_attributes { /* mse_loss, l1_loss, soft_margin_loss, cross_entropy */
+typedef struct bl__checkpoint_attributes {
+    int64_t first; /* nodes before it are kept */
+} bl__checkpoint_attributes;
+
+struct bl_vjp_call;
+
+typedef struct bl__custom_gradient_attributes {
+    void (*vjp)(struct bl_vjp_call *call, void *data);
+    void *data;
+} bl__custom_gradient_attributes;
+
+typedef struct bl__loss_attributes { /* mse_loss, cross_entropy */
     int64_t reduction;               /* a bl_reduction */
     int64_t ignore_index;            /* cross_entropy */
 } bl__loss_attributes;
 
-typedef struct bl__margin_loss_attributes { /* smooth_l1_loss, huber_loss: where the line begins;
-                                               .._margin_loss,
-                                               .._embedding_loss: the margin */
+typedef struct bl__margin_loss_attributes { /* smooth_l1_loss, huber_loss, .._ranking_loss, .._embedding_loss
+                                             */
     int64_t reduction;
-    double margin;
+    double margin; /* of the first two: where the line begins */
 } bl__margin_loss_attributes;
 
 typedef struct bl__binary_loss_attributes { /* binary_cross_entropy, .._with_logits */

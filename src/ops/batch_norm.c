@@ -112,10 +112,15 @@ static void batch_statistics(bl_tensor *x, bl_tensor **centered, bl_tensor **var
     for (int d = 0; d < shape.rank; d++)
         if (d != CHANNELS)
             axes.axis[axes.count++] = d;
+    if (count == 0) { /* no numbers, so that weight and bias get no NaN either */
+        *centered = x;
+        *variance = bl__number_like(x, 1);
+        return;
+    }
     bl_tensor *mean = bl_mean(x, axes, true);
     *centered = bl_sub(x, mean);
     *variance = bl_mean(bl_square(*centered), axes, true);
-    if (!norm->running_mean || count < 2)
+    if (!norm->running_mean)
         return;
     double unbiased = (double)count / (double)(count - 1);
     update(norm->running_mean, mean, mean, norm->momentum);

@@ -78,11 +78,6 @@ bl_tensor *bl_cosine_similarity(bl_tensor *a, bl_tensor *b, int axis, double eps
     return bl__apply_2(&bl__op_cosine_similarity, a, b, &attributes);
 }
 
-static bl_tensor *unit(bl_tensor *x, int axis, double p, double eps)
-{
-    return bl_div(x, bl_maximum_scalar(bl__vector_norm(x, axis, p), eps));
-}
-
 static void cosine_similarity_decompose(bl_graph *graph, bl_tensor *const *inputs, size_t input_count,
                                         const void *attributes, bl_tensor **outputs)
 {
@@ -91,8 +86,9 @@ static void cosine_similarity_decompose(bl_graph *graph, bl_tensor *const *input
     bl_shape shape;
     bl_shape_broadcast(bl_tensor_shape(inputs[0]), bl_tensor_shape(inputs[1]), &shape);
     (void)graph, (void)input_count;
-    bl_tensor *a = unit(bl_expand(inputs[0], shape), axis, 2, similarity->eps);
-    bl_tensor *b = unit(bl_expand(inputs[1], shape), axis, 2, similarity->eps);
+    bl_tensor *a = bl_expand(inputs[0], shape), *b = bl_expand(inputs[1], shape);
+    a = bl_div(a, bl__held_above(bl__vector_norm(a, axis, 2), similarity->eps));
+    b = bl_div(b, bl__held_above(bl__vector_norm(b, axis, 2), similarity->eps));
     outputs[0] = bl_sum(bl_mul(a, b), BL_AXES(axis), false);
 }
 
@@ -104,7 +100,7 @@ static bl_tensor *cosine_similarity_sample(bl_sampler *sampler)
     while (!bl_shape_broadcast(left, right, &both) || both.rank == 0);
     bl_tensor *a = bl_sample_signed(sampler, left, 0.5, 2), *b = bl_sample_signed(sampler, right, 0.5, 2);
     int axis = (int)bl_sample_int(sampler, -both.rank, both.rank - 1);
-    return bl_cosine_similarity(a, b, axis, bl__sample_chance(sampler, 4) ? 50 : 1e-8);
+    return bl_cosine_similarity(a, b, axis, 1e-8);
 }
 
 const bl_op bl__op_cosine_similarity = {BL__OP(cosine_similarity, 2),
@@ -218,7 +214,8 @@ static void normalize_decompose(bl_graph *graph, bl_tensor *const *inputs, size_
 {
     const bl__distance_attributes *normalize = attributes;
     (void)graph, (void)input_count;
-    outputs[0] = unit(inputs[0], (int)normalize->axis, normalize->p, normalize->eps);
+    bl_tensor *norm = bl__vector_norm(inputs[0], (int)normalize->axis, normalize->p);
+    outputs[0] = bl_div(inputs[0], bl_maximum_scalar(norm, normalize->eps));
 }
 
 static bl_tensor *normalize_sample(bl_sampler *sampler)

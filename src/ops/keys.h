@@ -18,10 +18,10 @@
     /* matmul.c */ X(matmul) X(linear) \
     /* rows.c */ X(embedding) X(embedding_backward) X(one_hot) \
     /* softmax.c */ X(softmax) X(log_softmax) \
-    /* losses_regression.c */ X(mse_loss) X(l1_loss) X(smooth_l1_loss) X(huber_loss) \
+    /* losses_regression.c */ X(l1_loss) X(smooth_l1_loss) X(huber_loss) \
     /* losses_binary.c */ X(probability_loss) X(logistic_loss) X(binary_cross_entropy) \
                           X(binary_cross_entropy_with_logits) X(soft_margin_loss) \
-    /* cross_entropy.c */ X(cross_entropy) X(cross_entropy_weighted) X(cross_entropy_soft) \
+    /* loss.c */ X(cross_entropy_weighted) X(cross_entropy_soft) \
     /* losses_classes.c */ X(take_target) X(nll_loss) X(multi_margin_loss) \
     /* losses_likelihood.c */ X(kl_div) X(gaussian_nll_loss) X(poisson_nll_loss) \
     /* losses_margin.c */ X(margin_ranking_loss) X(hinge_embedding_loss) X(cosine_embedding_loss) \
@@ -29,7 +29,9 @@
     /* distances.c */ X(cosine_similarity) X(pairwise_distance) X(normalize) \
     /* layer_norm.c */ X(standardize) X(layer_norm) X(rms_norm) \
     /* group_norm.c */ X(group_norm) X(instance_norm) X(local_response_norm) \
-    /* batch_norm.c */ X(batch_norm)
+    /* batch_norm.c */ X(batch_norm) \
+    /* region.c */ X(stop_gradient) X(checkpoint) X(custom_gradient) \
+    /* loss.c */ X(mse_loss) X(cross_entropy)
 /* clang-format on */
 
 enum {

@@ -1,4 +1,4 @@
-/* Losses of real predictions: mean squared error, l1, smooth l1, huber. */
+/* Losses of real predictions: l1, smooth l1, huber. */
 #include "ops/losses.h"
 
 #include <math.h>
@@ -7,44 +7,6 @@ enum {
     PREDICTION,
     TARGET
 };
-
-/* ---- mse_loss: (prediction - target)^2, reduced ---- */
-
-static bl_status mse_loss_infer(bl_infer_call *call)
-{
-    return bl__infer_pair(call, ((const bl__loss_attributes *)call->attributes)->reduction);
-}
-
-bl_tensor *bl_mse_loss(bl_tensor *prediction, bl_tensor *target)
-{
-    return bl_mse_loss_reduced(prediction, target, BL_REDUCE_MEAN);
-}
-
-bl_tensor *bl_mse_loss_reduced(bl_tensor *prediction, bl_tensor *target, bl_reduction reduction)
-{
-    bl__loss_attributes attributes = {.reduction = reduction};
-    return bl__apply_2(&bl__op_mse_loss, prediction, target, &attributes);
-}
-
-static void mse_loss_decompose(bl_graph *graph, bl_tensor *const *inputs, size_t input_count,
-                               const void *attributes, bl_tensor **outputs)
-{
-    int64_t reduction = ((const bl__loss_attributes *)attributes)->reduction;
-    (void)graph, (void)input_count;
-    outputs[0] = bl__reduce_loss(bl_square(bl_sub(inputs[PREDICTION], inputs[TARGET])), reduction);
-}
-
-static bl_tensor *mse_loss_sample(bl_sampler *sampler)
-{
-    bl_shape shape = bl_sample_shape(sampler, 0, 5);
-    bl_tensor *prediction = bl_sample_real(sampler, shape, -1, 1);
-    bl_tensor *target = bl_sample_real(sampler, shape, -1, 1);
-    return bl_mse_loss_reduced(prediction, target, bl__sample_reduction(sampler));
-}
-
-const bl_op bl__op_mse_loss = {
-    BL__OP(mse_loss, 2),     .flags = BL__OP_COMPOSITE,       .attributes_size = sizeof(bl__loss_attributes),
-    .infer = mse_loss_infer, .decompose = mse_loss_decompose, .sample = mse_loss_sample};
 
 /* ---- l1_loss: |prediction - target|, reduced ---- */
 

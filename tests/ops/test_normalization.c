@@ -198,6 +198,8 @@ Test(normalization, batch_norm_of_few)
     run(none, bl_graph_updates(graph));
     expect_state(mean, 1, 2);
     expect_state(variance, 3, 4);
+    bl_tensor *weight = REAL(BL_SHAPE(2), 1, 1);
+    EXPECT(bl_gradient(bl_batch_norm(EMPTY(BL_SHAPE(0, 2)), NULL, NULL, weight, NULL, true), weight), 0, 0);
     EXPECT_ERROR(bl_batch_norm(REAL(BL_SHAPE(1, 2, 1), 1, 2), mean, variance, NULL, NULL, true), BL_ERR_SHAPE,
                  "bl_batch_norm: [1,2,1] has one element for each channel, and no variance");
 }

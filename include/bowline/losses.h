@@ -255,8 +255,8 @@ BL_API bl_tensor *bl_triplet_margin_loss_with(bl_tensor *anchor, bl_tensor *posi
 
 /* ---- distances ---- */
 
-/* sum (a / max(|a|, eps)) (b / max(|b|, eps)) along an axis, which goes; a and b broadcast. Reals. The
- * derivative of max(|a|, eps) is that of |a|, and 0 at |a| = 0. PyTorch:
+/* sum (a / max(|a|, eps)) (b / max(|b|, eps)) along an axis, which goes; a and b broadcast. Reals. Below
+ * eps the derivative of max(|a|, eps) is a / eps. PyTorch:
  * torch.nn.functional.cosine_similarity. */
 BL_API bl_tensor *bl_cosine_similarity(bl_tensor *a, bl_tensor *b, int axis, double eps);
 

@@ -64,8 +64,7 @@ BL_API bl_local_response_norm_options bl_local_response_norm_defaults(void);
  * al. 2012, "ImageNet Classification with Deep Convolutional Neural Networks". PyTorch:
  * torch.nn.functional.local_response_norm. */
 BL_API bl_tensor *bl_local_response_norm(bl_tensor *x, int64_t size);
-/* bl_local_response_norm with options, which may be NULL. PyTorch: torch.nn.functional.local_response_norm.
- */
+/* bl_local_response_norm with options or NULL. PyTorch: torch.nn.functional.local_response_norm. */
 BL_API bl_tensor *bl_local_response_norm_with(bl_tensor *x, int64_t size,
                                               const bl_local_response_norm_options *options);
 

@@ -1,4 +1,5 @@
 /* Lengths and angles along an axis: cosine_similarity, pairwise_distance, normalize. */
+#include "bowline/transform.h"
 #include "ops/losses.h"
 
 #include <math.h>
@@ -78,6 +79,18 @@ bl_tensor *bl_cosine_similarity(bl_tensor *a, bl_tensor *b, int axis, double eps
     return bl__apply_2(&bl__op_cosine_similarity, a, b, &attributes);
 }
 
+/* max(|x|, eps). Below eps its derivative is x / eps, as PyTorch has it, which clamps the result of the norm
+ * in place: eps plus the derivative of |x|^2 / (2 eps). */
+static bl_tensor *length(bl_tensor *x, int axis, double eps)
+{
+    bl_tensor *norm = bl__vector_norm(x, axis, 2);
+    if (!(eps > 0))
+        return norm;
+    bl_tensor *half = bl_div_scalar(bl_sum(bl_square(x), BL_AXES(axis), true), 2 * eps);
+    bl_tensor *below = bl_add_scalar(bl_sub(half, bl_stop_gradient(half)), eps);
+    return bl_where(bl_less(norm, bl__number_like(norm, eps)), below, norm);
+}
+
 static void cosine_similarity_decompose(bl_graph *graph, bl_tensor *const *inputs, size_t input_count,
                                         const void *attributes, bl_tensor **outputs)
 {
@@ -87,8 +100,8 @@ static void cosine_similarity_decompose(bl_graph *graph, bl_tensor *const *input
     bl_shape_broadcast(bl_tensor_shape(inputs[0]), bl_tensor_shape(inputs[1]), &shape);
     (void)graph, (void)input_count;
     bl_tensor *a = bl_expand(inputs[0], shape), *b = bl_expand(inputs[1], shape);
-    a = bl_div(a, bl__held_above(bl__vector_norm(a, axis, 2), similarity->eps));
-    b = bl_div(b, bl__held_above(bl__vector_norm(b, axis, 2), similarity->eps));
+    a = bl_div(a, length(a, axis, similarity->eps));
+    b = bl_div(b, length(b, axis, similarity->eps));
     outputs[0] = bl_sum(bl_mul(a, b), BL_AXES(axis), false);
 }
 

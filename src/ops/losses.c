@@ -1,6 +1,5 @@
 /* What the losses share: see losses.h. */
 #include "ops/losses.h"
-#include "bowline/transform.h"
 
 #include <math.h>
 
@@ -73,11 +72,6 @@ bl_tensor *bl__weighted_mean(bl_tensor *losses, bl_tensor *weights)
     bl_tensor *nothing = bl_equal(total, bl__number_like(total, 0));
     bl_tensor *mean = bl_div(bl_sum(losses, BL_ALL_AXES, false), bl__one_where(nothing, total));
     return bl_where(nothing, bl__number_like(mean, (double)NAN), mean);
-}
-
-bl_tensor *bl__held_above(bl_tensor *x, double least)
-{
-    return bl_add(x, bl_stop_gradient(bl_sub(bl_maximum_scalar(x, least), x)));
 }
 
 /* By a comparison that is false for NaN, which so stays one. */

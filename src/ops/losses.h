@@ -27,8 +27,6 @@ bl_tensor *bl__reduce_loss(bl_tensor *elements, int64_t reduction);
 bl_tensor *bl__one_where(bl_tensor *mask, bl_tensor *x);
 /* sum(losses) / sum(weights), and NaN without a gradient where the weights add up to 0. */
 bl_tensor *bl__weighted_mean(bl_tensor *losses, bl_tensor *weights);
-/* max(x, least) with the derivative of x, as PyTorch's clamps that are not differentiated. */
-bl_tensor *bl__held_above(bl_tensor *x, double least);
 /* max(x, 0), whose derivative at 0 is 1, as that of PyTorch's clamp. */
 bl_tensor *bl__hinge(bl_tensor *x);
 /* (sum |x_i|^p)^(1/p) along an axis, which is kept as a size of 1, p >= 1 or infinite; the derivative at a

@@ -1,4 +1,5 @@
 /* Losses from distributions: kl_div, gaussian_nll_loss, poisson_nll_loss. */
+#include "bowline/transform.h"
 #include "ops/losses.h"
 
 #include <math.h>
@@ -106,11 +107,17 @@ bl_tensor *bl_gaussian_nll_loss_with(bl_tensor *prediction, bl_tensor *target, b
     return bl__apply(&bl__op_gaussian_nll_loss, inputs, 3, &attributes);
 }
 
+/* max(x, least) with the derivative of x, as PyTorch's clamp that is not recorded. */
+static bl_tensor *held_above(bl_tensor *x, double least)
+{
+    return bl_add(x, bl_stop_gradient(bl_sub(bl_maximum_scalar(x, least), x)));
+}
+
 static void gaussian_nll_loss_decompose(bl_graph *graph, bl_tensor *const *inputs, size_t input_count,
                                         const void *attributes, bl_tensor **outputs)
 {
     const bl__likelihood_attributes *loss = attributes;
-    bl_tensor *variance = bl__held_above(inputs[VARIANCE], loss->eps);
+    bl_tensor *variance = held_above(inputs[VARIANCE], loss->eps);
     bl_tensor *squares = bl_square(bl_sub(inputs[PREDICTION], inputs[TARGET]));
     bl_tensor *elements = bl_mul_scalar(bl_add(bl_log(variance), bl_div(squares, variance)), 0.5);
     (void)graph, (void)input_count;

@@ -11,6 +11,7 @@
 /* The list of families. */
 /* clang-format off */
 #define FAMILIES(X) \
+    X(losses) X(normalization) \
     X(arithmetic) X(basics)
 /* clang-format on */
 

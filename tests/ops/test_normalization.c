@@ -1,5 +1,6 @@
 /* Normalisation layers, and the updates of running statistics that batch_norm asks for. */
 #include "check.h"
+#include "support/failing_allocator.h"
 
 TestSuite(normalization, .init = open_all, .fini = close_all);
 
@@ -269,6 +270,46 @@ Test(normalization, pending_updates_go_with_the_graph)
     run(batch(), bl_graph_updates(graph));
     expect_state(mean, 0.2, 1);
     cr_assert_null(bl_graph_updates(NULL));
+}
+
+/* Records a step with a layer that has updates; the code of the first error. */
+static bl_status record_step(bl_context *own)
+{
+    bl_graph *g = own ? bl_graph_new(own) : NULL;
+    bl_params *made = own ? bl_params_new(own) : NULL;
+    bl_optimizer *sgd = own ? bl_sgd(own, NULL) : NULL;
+    bl_status status = BL_ERR_MEMORY;
+    if (g && made && sgd && bl_batch_norm_params(made, "norm", 2) == BL_OK) {
+        bl_tensor *y =
+            bl_batch_norm(bl_full(g, BL_F32, BL_SHAPE(3, 2), 1), bl_params_find(made, "norm.running_mean"),
+                          bl_params_find(made, "norm.running_var"), bl_param(g, made, "norm.weight"),
+                          bl_param(g, made, "norm.bias"), true);
+        bl_minimize(sgd, bl_sum(y, BL_ALL_AXES, false));
+        bl_graph_updates(g);
+        status = bl_graph_error(g)->code;
+    }
+    bl_optimizer_free(sgd);
+    bl_params_free(made);
+    bl_graph_free(g);
+    return status;
+}
+
+Test(normalization, updates_without_memory)
+{
+    bl_status status = BL_ERR_MEMORY;
+    long k = 0;
+    while (status != BL_OK) {
+        failing_allocator allocator;
+        char text[200];
+        failing_allocator_init(&allocator);
+        failing_allocator_fail(&allocator, ++k, true);
+        bl_context *own = failing_allocator_context(&allocator);
+        status = record_step(own);
+        bl_context_free(own);
+        cr_assert(failing_allocator_clean(&allocator, text, sizeof(text)), "call %ld: %s", k, text);
+        cr_assert(status == BL_ERR_MEMORY || (status == BL_OK && !failing_allocator_has_failed(&allocator)));
+    }
+    cr_assert_gt(k, 20);
 }
 
 /* ---- parameters ---- */

@@ -12,10 +12,12 @@
 #define BOWLINE_OPS_H
 
 #include "activations.h"
+#include "convolution.h"
 #include "elementwise.h"
 #include "indexing.h"
 #include "linalg.h"
 #include "losses.h"
+#include "pooling.h"
 #include "reductions.h"
 #include "shapes.h"
 

@@ -139,6 +139,25 @@ BL_API int64_t bl_params_named_elements(const bl_params *params);
 BL_API bl_status bl_linear_params(bl_params *params, const char *name, int64_t in, int64_t out, bool bias,
                                   bl_rng *rng);
 
+/* Makes NAME.weight [out, in / groups, kernel] and, if asked, NAME.bias [out], f32, drawn as nn.Conv1d draws
+ * them. Returns: BL_OK or an error. Errors: as bl_params_add, and BL_ERR_ARGUMENT when groups do not divide
+ * in and out. Ownership: the registry's. Threads: the context's. */
+BL_API bl_status bl_conv1d_params(bl_params *params, const char *name, int64_t in, int64_t out,
+                                  int64_t kernel, int64_t groups, bool bias, bl_rng *rng);
+/* The same for nn.Conv2d: NAME.weight [out, in / groups, height, width]. Returns: BL_OK or an error. Errors:
+ * as bl_conv1d_params. Ownership: the registry's. Threads: the context's. */
+BL_API bl_status bl_conv2d_params(bl_params *params, const char *name, int64_t in, int64_t out,
+                                  int64_t height, int64_t width, int64_t groups, bool bias, bl_rng *rng);
+/* The same for nn.ConvTranspose1d: NAME.weight [in, out / groups, kernel], NAME.bias [out]. Returns: BL_OK or
+ * an error. Errors: as bl_conv1d_params. Ownership: the registry's. Threads: the context's. */
+BL_API bl_status bl_conv_transpose1d_params(bl_params *params, const char *name, int64_t in, int64_t out,
+                                            int64_t kernel, int64_t groups, bool bias, bl_rng *rng);
+/* The same for nn.ConvTranspose2d: NAME.weight [in, out / groups, height, width]. Returns: BL_OK or an error.
+ * Errors: as bl_conv1d_params. Ownership: the registry's. Threads: the context's. */
+BL_API bl_status bl_conv_transpose2d_params(bl_params *params, const char *name, int64_t in, int64_t out,
+                                            int64_t height, int64_t width, int64_t groups, bool bias,
+                                            bl_rng *rng);
+
 /* Makes NAME.weight [rows, width], f32, drawn as nn.Embedding draws it.
  * Returns: BL_OK or an error. Errors: as bl_params_add. Ownership: the registry's. Threads: the context's. */
 BL_API bl_status bl_embedding_params(bl_params *params, const char *name, int64_t rows, int64_t width,

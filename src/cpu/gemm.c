@@ -17,23 +17,20 @@ static rntm_t packing_runtime(void)
     return runtime;
 }
 
-void bl__gemm_f32(int64_t m, int64_t n, int64_t k, void *a, bl__steps a_steps, void *b, bl__steps b_steps,
-                  void *c, bl__steps c_steps)
-{
-    float one = 1, zero = 0;
-    rntm_t runtime = packing_runtime();
-    bli_sgemm_ex(BLIS_NO_TRANSPOSE, BLIS_NO_TRANSPOSE, m, n, k, &one, a, a_steps.row, a_steps.column, b,
-                 b_steps.row, b_steps.column, &zero, c, c_steps.row, c_steps.column, NULL, &runtime);
-}
+#define GEMM(name, function, type, beta)                                                                 \
+    void bl__gemm_##name(int64_t m, int64_t n, int64_t k, void *a, bl__steps a_steps, void *b,           \
+                         bl__steps b_steps, void *c, bl__steps c_steps)                                  \
+    {                                                                                                    \
+        type one = 1, rest = beta;                                                                       \
+        rntm_t runtime = packing_runtime();                                                              \
+        function(BLIS_NO_TRANSPOSE, BLIS_NO_TRANSPOSE, m, n, k, &one, a, a_steps.row, a_steps.column, b, \
+                 b_steps.row, b_steps.column, &rest, c, c_steps.row, c_steps.column, NULL, &runtime);    \
+    }
 
-void bl__gemm_f64(int64_t m, int64_t n, int64_t k, void *a, bl__steps a_steps, void *b, bl__steps b_steps,
-                  void *c, bl__steps c_steps)
-{
-    double one = 1, zero = 0;
-    rntm_t runtime = packing_runtime();
-    bli_dgemm_ex(BLIS_NO_TRANSPOSE, BLIS_NO_TRANSPOSE, m, n, k, &one, a, a_steps.row, a_steps.column, b,
-                 b_steps.row, b_steps.column, &zero, c, c_steps.row, c_steps.column, NULL, &runtime);
-}
+GEMM(f32, bli_sgemm_ex, float, 0)
+GEMM(f64, bli_dgemm_ex, double, 0)
+GEMM(add_f32, bli_sgemm_ex, float, 1)
+GEMM(add_f64, bli_dgemm_ex, double, 1)
 
 /* The buffers have the same size whatever the shape: a tiny product fetches them. */
 void bl__gemm_warm(void)

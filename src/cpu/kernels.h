@@ -13,6 +13,9 @@
     /* reduce.c */ X(sum) X(max) X(argmax) \
     /* copy.c */ X(concat) X(slice_backward) \
     /* matmul.c */ X(matmul) \
+    /* convolution.c */ X(convolution) X(convolution_input) X(convolution_weight) \
+    /* pooling.c */ X(max_pool) X(plane_gather) X(plane_scatter) \
+    /* resample.c */ X(resample) X(resample_backward) \
     /* softmax.c */ X(softmax) X(log_softmax) \
     /* cross_entropy.c */ X(cross_entropy) \
     /* embedding.c */ X(embedding) X(embedding_backward) X(one_hot)

@@ -91,4 +91,35 @@ typedef struct bl__loss_attributes { /* mse_loss, cross_entropy */
     int64_t ignore_index;            /* cross_entropy */
 } bl__loss_attributes;
 
+typedef struct bl__convolution_attributes { /* convolution.c, conv.c */
+    int64_t spatial;                        /* axes, at most 3: as many of the entries below count */
+    int64_t groups;
+    int64_t stride[3], padding[3], dilation[3];
+    int64_t output_padding[3]; /* conv_transpose */
+    int64_t size[3];           /* of the result's spatial axes in convolution_input, convolution_weight */
+} bl__convolution_attributes;
+
+enum {                   /* how bl__window_attributes.method cuts an axis into windows with weights */
+    BL__WINDOW_POOL,     /* a kernel that steps along, equal weights */
+    BL__WINDOW_ADAPTIVE, /* windows that cover the axis, equal weights */
+    BL__WINDOW_NEAREST,  /* one element */
+    BL__WINDOW_LINEAR,   /* two elements */
+    BL__WINDOW_CUBIC     /* four elements */
+};
+
+typedef struct bl__window_attributes { /* max_pool, resample, resample_backward */
+    int64_t method;
+    int64_t spatial;       /* axes, the last ones, at most 3: as many of the entries below count */
+    int64_t in[3], out[3]; /* sizes without and with windows; resample_backward goes from out to in */
+    int64_t kernel[3], stride[3], padding[3], dilation[3]; /* POOL; a dilation in max_pool alone */
+    int64_t divisor;                                       /* POOL: of all windows; 0: their places */
+    int64_t count_padding;                                 /* POOL: places in the padding count too */
+    int64_t align_corners;                                 /* LINEAR, CUBIC */
+} bl__window_attributes;
+
+typedef struct bl__plane_attributes { /* plane_gather, plane_scatter */
+    int64_t spatial;                  /* the last axes are one plane */
+    int64_t size[3];                  /* of the plane */
+} bl__plane_attributes;
+
 #endif

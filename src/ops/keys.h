@@ -16,6 +16,10 @@
     /* shape.c */ X(reshape) X(permute) X(expand) \
     /* slice.c */ X(slice) X(slice_backward) X(concat) \
     /* matmul.c */ X(matmul) X(linear) \
+    /* convolution.c */ X(convolution) X(convolution_input) X(convolution_weight) \
+    /* conv.c */ X(conv1d) X(conv2d) X(conv3d) X(conv_transpose1d) X(conv_transpose2d) X(conv_transpose3d) \
+    /* pooling.c */ X(max_pool) X(plane_gather) X(plane_scatter) \
+    /* resample.c */ X(resample) X(resample_backward) \
     /* rows.c */ X(embedding) X(embedding_backward) X(one_hot) \
     /* softmax.c */ X(softmax) X(log_softmax) \
     /* region.c */ X(stop_gradient) X(checkpoint) X(custom_gradient) \

@@ -11,7 +11,8 @@
 /* The list of families. */
 /* clang-format off */
 #define FAMILIES(X) \
-    X(arithmetic) X(basics)
+    X(arithmetic) X(basics) \
+    X(convolution) X(pooling)
 /* clang-format on */
 
 enum {

@@ -11,10 +11,11 @@
 #include "cpu/loop.h"
 #include "ops/attributes.h"
 
-/* A tile's X and Y have about this many elements together, but at least LEAST_PLACES columns. */
+/* A tile's X and Y have about this many elements together, so that they stay in the cache between being
+ * written and being multiplied, but at least LEAST_PLACES columns, over which a product pays. */
 enum {
-    TILE_ELEMENTS = 1 << 18,
-    LEAST_PLACES = 32
+    TILE_ELEMENTS = 1 << 17,
+    LEAST_PLACES = 64
 };
 
 struct plan {

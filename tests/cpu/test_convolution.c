@@ -131,7 +131,7 @@ Test(convolution, small)
         check_all(&all[i]);
 }
 
-/* 2^18 elements make a tile: here several of them, which begin and end inside images and lines. */
+/* 2^17 elements make a tile: here several of them, which begin and end inside images and lines. */
 Test(convolution, several_tiles)
 {
     geometry g = make_geometry(2, 1, 3, 20, 2, AXES(20, 33), AXES(3, 5), AXES(1, 1), AXES(1, 2), AXES(1, 1));
@@ -143,11 +143,11 @@ Test(convolution, several_tiles)
 /* A kernel of one element, over images that are their own columns, and over ones that are too small. */
 Test(convolution, one_element)
 {
-    geometry g = make_geometry(2, 2, 3, 4, 6, AXES(6, 7), AXES(1, 1), AXES(1, 1), AXES(0, 0), AXES(1, 1));
+    geometry g = make_geometry(2, 2, 3, 4, 6, AXES(9, 8), AXES(1, 1), AXES(1, 1), AXES(0, 0), AXES(1, 1));
     check_all(&g);
     g = make_geometry(1, 1, 40, 3, 2, AXES(1), AXES(1), AXES(1), AXES(0), AXES(1));
     check_all(&g);
-    g = make_geometry(1, 1, 2, 1, 1, AXES(50), AXES(1), AXES(1), AXES(0), AXES(1));
+    g = make_geometry(1, 1, 2, 1, 1, AXES(64), AXES(1), AXES(1), AXES(0), AXES(1));
     check_all(&g);
 }
 

@@ -110,7 +110,7 @@ Test(convolution, transposed)
 Test(convolution, many_places)
 {
     const bl_shape shape = BL_SHAPE(3, 4, 70, 90);
-    bl_tensor *w = counted(BL_SHAPE(8, 4, 2, 1), -20); /* 16 rows a place: two tiles */
+    bl_tensor *w = counted(BL_SHAPE(8, 4, 2, 1), -20); /* 16 rows a place: three tiles */
     bl_tensor *ramp = bl_one_hot(CONSTANT(BL_I64, BL_SHAPE(3), 0, 33, 69), 70, BL_F64);      /* [3, 70] */
     bl_tensor *spots = bl_one_hot(CONSTANT(BL_I64, BL_SHAPE(4), 0, 17, 44, 89), 90, BL_F64); /* [4, 90] */
     bl_tensor *x = bl_add(bl_expand(bl_reshape(ramp, BL_SHAPE(3, 1, 70, 1)), shape),

@@ -65,6 +65,9 @@ def pools(add):
         add("lp_pool1d", lambda t, p=p: F.lp_pool1d(t, p, 3), real((2, 2, 8), low, 2), attributes=(p, 3))
         add("lp_pool2d", lambda t, p=p: F.lp_pool2d(t, p, 2), real((2, 2, 4, 5), low, 2), attributes=(p, 2))
     add("lp_pool1d", lambda t: F.lp_pool1d(t, 2.0, 2), values([[[0, 0, 3, 4]]]), attributes=(2, 2))
+    add("lp_pool1d", lambda t: F.lp_pool1d(t, 3.0, 2), values([[[-2, 1, -1, 3]]]), attributes=(3, 2))
+    add("lp_pool2d", lambda t: F.lp_pool2d(t, 2.0, 3), real((0, 2, 4, 5)), attributes=(2, 3))
+    add("lp_pool2d", lambda t: F.lp_pool2d(t, 2.0, 1), real((2, 2, 3)), attributes=(2, 1))
 
 
 def adaptive(add):

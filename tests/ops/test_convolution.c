@@ -1,5 +1,7 @@
-/* Convolutions and their transposes: known values, options, sizes of 0, derivatives, errors. */
+/* Convolutions and their transposes: known values, options, sizes of 0, derivatives, errors. Records the ops
+ * that they are made of too (ops/rules.h). */
 #include "check.h"
+#include "ops/rules.h"
 
 TestSuite(convolution, .init = open_all, .fini = close_all);
 
@@ -237,4 +239,38 @@ Test(convolution, refuses_arguments)
     EXPECT_ERROR(bl_conv1d_with(x, wide, NULL, &options), BL_ERR_OVERFLOW, "sizes overflow: x [1,1,3]");
     options.stride[0] = INT32_MAX;
     EXPECT_ERROR(bl_conv_transpose1d_with(wide, w, NULL, &options), BL_ERR_OVERFLOW, "sizes overflow");
+}
+
+/* The three ops check what only a builder of the library could get wrong. */
+Test(convolution, the_three_ops_refuse)
+{
+    bl__convolution_attributes a = {.spatial = 1, .groups = 1, .stride = {1}, .dilation = {1}};
+    bl_tensor *x = counted(BL_SHAPE(2, 1, 4), 1), *w = counted(BL_SHAPE(3, 1, 2), 1);
+    bl_tensor *y = bl__apply_2(&bl__op_convolution, x, w, &a), *flat = REAL(BL_SHAPE(1), 1);
+    EXPECT_TYPE(y, BL_F64, BL_SHAPE(2, 3, 3));
+    EXPECT_ERROR(bl__apply_2(&bl__op_convolution, bl_cast(x, BL_F32), w, &a), BL_ERR_DTYPE,
+                 "bl_convolution: dtypes differ");
+    EXPECT_ERROR(bl__apply_2(&bl__op_convolution, bl_cast(x, BL_I32), w, &a), BL_ERR_DTYPE,
+                 "bl_convolution: the first operand is i32");
+    EXPECT_ERROR(bl__apply_2(&bl__op_convolution, flat, w, &a), BL_ERR_SHAPE,
+                 "bl_convolution: x is [1], without 1 spatial axes after batch and channels");
+    a.size[0] = 5;
+    EXPECT_ERROR(bl__apply_2(&bl__op_convolution_input, y, w, &a), BL_ERR_SHAPE,
+                 "bl_convolution_input: x of [2,1,5] and a weight of [3,1,2] do not give [2,3,3]");
+    EXPECT_ERROR(bl__apply_2(&bl__op_convolution_input, flat, w, &a), BL_ERR_SHAPE,
+                 "bl_convolution_input: [1] and a weight of [3,1,2] do not fit");
+    EXPECT_ERROR(bl__apply_2(&bl__op_convolution_input, y, flat, &a), BL_ERR_SHAPE,
+                 "bl_convolution_input: [2,3,3] and a weight of [1] do not fit");
+    a.size[0] = 4;
+    EXPECT_ERROR(bl__apply_2(&bl__op_convolution_input, bl_cast(y, BL_F32), w, &a), BL_ERR_DTYPE,
+                 "bl_convolution_input: dtypes differ");
+    EXPECT_ERROR(bl__apply_2(&bl__op_convolution_weight, x, y, &a), BL_ERR_SHAPE,
+                 "bl_convolution_weight: x of [2,1,4] and a weight of [3,1,4] do not give [2,3,3]");
+    EXPECT_ERROR(bl__apply_2(&bl__op_convolution_weight, flat, y, &a), BL_ERR_SHAPE,
+                 "bl_convolution_weight: x of [1] and y of [2,3,3] do not fit");
+    EXPECT_ERROR(bl__apply_2(&bl__op_convolution_weight, x, flat, &a), BL_ERR_SHAPE,
+                 "bl_convolution_weight: x of [2,1,4] and y of [1] do not fit");
+    a.groups = 0;
+    EXPECT_ERROR(bl__apply_2(&bl__op_convolution_weight, x, y, &a), BL_ERR_SHAPE, "do not fit");
+    EXPECT_ERROR(bl__apply_2(&bl__op_convolution_input, y, w, &a), BL_ERR_ARGUMENT, "0 groups are below 1");
 }

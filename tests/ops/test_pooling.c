@@ -1,5 +1,7 @@
-/* Maxima and means over windows, adaptive ones, lp_pool: known values, options, ties, derivatives, errors. */
+/* Maxima and means over windows, adaptive ones, lp_pool: known values, options, ties, derivatives, errors.
+ * Records the ops that they are made of too (ops/rules.h). */
 #include "check.h"
+#include "ops/rules.h"
 
 TestSuite(pooling, .init = open_all, .fini = close_all);
 
@@ -206,4 +208,42 @@ Test(pooling, refuses)
                  "bl_max_pool1d: sizes overflow: an axis of [0,9223372036854775807] with its padding");
     cr_assert_null(bl_max_pool2d(NULL, 2));
     cr_assert_null(bl_avg_pool2d_with(NULL, &mean));
+}
+
+/* The ops behind the builders check what only a builder of the library could get wrong. */
+Test(pooling, the_ops_refuse)
+{
+    bl__window_attributes windows = {.method = BL__WINDOW_ADAPTIVE, .spatial = 1, .in = {3}, .out = {2}};
+    bl__plane_attributes plane = {.spatial = 1, .size = {3}};
+    bl_tensor *x = REAL(BL_SHAPE(2, 3), 1, 2, 3, 4, 5, 6), *short_one = REAL(BL_SHAPE(2), 1, 2);
+    bl_tensor *indices = CONSTANT(BL_I64, BL_SHAPE(2, 1), 2, -1), *values = REAL(BL_SHAPE(2, 1), 7, 8);
+    EXPECT_ERROR(bl__apply_1(&bl__op_max_pool, short_one, &windows), BL_ERR_SHAPE,
+                 "bl_max_pool: the windows are not those of [2]");
+    EXPECT_ERROR(bl__apply_1(&bl__op_max_pool, bl_cast(x, BL_I32), &windows), BL_ERR_DTYPE, "bl_max_pool: ");
+    EXPECT_ERROR(bl__apply_1(&bl__op_resample, bl_scalar(graph, BL_F64, 1), &windows), BL_ERR_SHAPE,
+                 "bl_resample: the windows are not those of []");
+    EXPECT_ERROR(bl__apply_1(&bl__op_resample, bl_cast(x, BL_I32), &windows), BL_ERR_DTYPE, "bl_resample: ");
+    EXPECT_ERROR(bl__apply_1(&bl__op_resample_backward, x, &windows), BL_ERR_SHAPE,
+                 "bl_resample_backward: the windows are not those of [2,3]");
+    windows.method = BL__WINDOW_NEAREST;
+    EXPECT_ERROR(bl__apply_1(&bl__op_resample_backward, bl_cast(short_one, BL_I32), &windows), BL_ERR_DTYPE,
+                 "bl_resample_backward: the operand is i32");
+
+    EXPECT(bl__apply_2(&bl__op_plane_gather, x, indices, &plane), 3, 0);
+    EXPECT(bl__apply_2(&bl__op_plane_scatter, values, indices, &plane), 0, 0, 7, 0, 0, 0);
+    EXPECT_ERROR(bl__apply_2(&bl__op_plane_gather, values, indices, &plane), BL_ERR_SHAPE,
+                 "bl_plane_gather: [2,1] are other planes");
+    EXPECT_ERROR(bl__apply_2(&bl__op_plane_gather, x, bl_reshape(indices, BL_SHAPE(1, 2)), &plane),
+                 BL_ERR_SHAPE, "bl_plane_gather: indices of [1,2] do not fit [2,3]");
+    EXPECT_ERROR(bl__apply_2(&bl__op_plane_gather, x, bl_reshape(indices, BL_SHAPE(2)), &plane), BL_ERR_SHAPE,
+                 "bl_plane_gather: indices of [2] do not fit [2,3]");
+    EXPECT_ERROR(bl__apply_2(&bl__op_plane_gather, x, bl_cast(indices, BL_I32), &plane), BL_ERR_DTYPE,
+                 "bl_plane_gather: the second operand is i32");
+    EXPECT_ERROR(bl__apply_2(&bl__op_plane_scatter, x, indices, &plane), BL_ERR_SHAPE,
+                 "bl_plane_scatter: indices of [2,1] do not fit [2,3]");
+    EXPECT_ERROR(bl__apply_2(&bl__op_plane_scatter, indices, indices, &plane), BL_ERR_DTYPE,
+                 "bl_plane_scatter: the first operand is i64");
+    plane.spatial = 3;
+    EXPECT_ERROR(bl__apply_2(&bl__op_plane_scatter, values, indices, &plane), BL_ERR_SHAPE,
+                 "do not fit [2,1]");
 }

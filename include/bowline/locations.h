@@ -73,6 +73,23 @@
 #define bl_optimizer_update(...)   bl_at(bl_optimizer_update(__VA_ARGS__), __FILE__, __LINE__)
 #define bl_minimize(...)           bl_at(bl_minimize(__VA_ARGS__), __FILE__, __LINE__)
 #define bl_optimizer_gradient(...) bl_at(bl_optimizer_gradient(__VA_ARGS__), __FILE__, __LINE__)
+/* reductions, scans, order */
+#define bl_nansum(...)        bl_at(bl_nansum(__VA_ARGS__), __FILE__, __LINE__)
+#define bl_prod(...)          bl_at(bl_prod(__VA_ARGS__), __FILE__, __LINE__)
+#define bl_min(...)           bl_at(bl_min(__VA_ARGS__), __FILE__, __LINE__)
+#define bl_argmin(...)        bl_at(bl_argmin(__VA_ARGS__), __FILE__, __LINE__)
+#define bl_any(...)           bl_at(bl_any(__VA_ARGS__), __FILE__, __LINE__)
+#define bl_all(...)           bl_at(bl_all(__VA_ARGS__), __FILE__, __LINE__)
+#define bl_count_nonzero(...) bl_at(bl_count_nonzero(__VA_ARGS__), __FILE__, __LINE__)
+#define bl_var(...)           bl_at(bl_var(__VA_ARGS__), __FILE__, __LINE__)
+#define bl_std(...)           bl_at(bl_std(__VA_ARGS__), __FILE__, __LINE__)
+#define bl_logsumexp(...)     bl_at(bl_logsumexp(__VA_ARGS__), __FILE__, __LINE__)
+#define bl_norm(...)          bl_at(bl_norm(__VA_ARGS__), __FILE__, __LINE__)
+#define bl_cumsum(...)        bl_at(bl_cumsum(__VA_ARGS__), __FILE__, __LINE__)
+#define bl_cumprod(...)       bl_at(bl_cumprod(__VA_ARGS__), __FILE__, __LINE__)
+#define bl_sort(...)          bl_at(bl_sort(__VA_ARGS__), __FILE__, __LINE__)
+#define bl_argsort(...)       bl_at(bl_argsort(__VA_ARGS__), __FILE__, __LINE__)
+#define bl_topk(...)          bl_at(bl_topk(__VA_ARGS__), __FILE__, __LINE__)
 #endif
 
 #endif

@@ -16,6 +16,7 @@
 #include "indexing.h"
 #include "linalg.h"
 #include "losses.h"
+#include "ordering.h"
 #include "reductions.h"
 #include "shapes.h"
 

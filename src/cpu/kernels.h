@@ -10,7 +10,12 @@
 /* clang-format off */
 #define BL__KERNELS(X) \
     /* elementwise.c */ BL__TILED_OPS(X) X(cast) \
-    /* reduce.c */ X(sum) X(max) X(argmax) \
+    /* reduce_sum.c */ X(sum) X(prod) X(any) X(all) X(count_nonzero) \
+    /* reduce_extreme.c */ X(max) X(min) X(argmax) X(argmin) \
+    /* row_statistics.c */ X(var) X(std) X(logsumexp) X(norm) \
+    /* scan.c */ X(cumsum) X(cumprod) X(recurrence) \
+    /* sort.c */ X(sort) X(topk) \
+    /* take.c */ X(take_sorted) X(put_sorted) \
     /* copy.c */ X(concat) X(slice_backward) \
     /* matmul.c */ X(matmul) \
     /* softmax.c */ X(softmax) X(log_softmax) \

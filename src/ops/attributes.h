@@ -39,7 +39,7 @@ typedef struct bl__cast_attributes { /* cast; the dtype is the output's */
     int64_t dtype;
 } bl__cast_attributes;
 
-typedef struct bl__reduce_attributes { /* sum, mean, max, argmax */
+typedef struct bl__reduce_attributes { /* sum, mean, prod, max, any, logsumexp, .. */
     uint32_t axes;                     /* bit d: axis d is reduced */
     uint32_t keepdim;
 } bl__reduce_attributes;
@@ -79,5 +79,31 @@ typedef struct bl__loss_attributes { /* mse_loss, cross_entropy */
     int64_t reduction;               /* a bl_reduction */
     int64_t ignore_index;            /* cross_entropy */
 } bl__loss_attributes;
+
+typedef struct bl__var_attributes { /* var, std; as bl__reduce_attributes and more */
+    bl__reduce_attributes reduce;
+    double correction;
+} bl__var_attributes;
+
+typedef struct bl__norm_attributes { /* as bl__reduce_attributes and more */
+    bl__reduce_attributes reduce;
+    double p;
+} bl__norm_attributes;
+
+typedef struct bl__scan_attributes { /* cumsum, cumprod, recurrence */
+    int64_t axis;
+    int64_t reverse; /* from the last element to the first */
+} bl__scan_attributes;
+
+typedef struct bl__sort_attributes { /* sort, topk */
+    int64_t axis;
+    int64_t descending;
+    int64_t count; /* of elements that are kept: all of the axis in sort */
+} bl__sort_attributes;
+
+typedef struct bl__take_attributes { /* take_sorted, put_sorted */
+    int64_t axis;
+    int64_t size; /* of the axis in what is taken from, or put into */
+} bl__take_attributes;
 
 #endif

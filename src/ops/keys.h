@@ -12,7 +12,14 @@
                    X(scalar_sub) X(scalar_div) \
     /* unary.c */ X(neg) X(exp) X(log) X(sqrt) X(square) X(abs) X(sign) X(relu) X(tanh) X(sigmoid) X(cast) \
     /* compare.c */ X(equal) X(not_equal) X(less) X(less_equal) X(greater) X(greater_equal) X(where) \
-    /* reduce.c */ X(sum) X(mean) X(max) X(argmax) \
+    /* reduce.c */ X(sum) X(mean) X(nansum) \
+    /* extremes.c */ X(max) X(min) X(argmax) X(argmin) \
+    /* count.c */ X(any) X(all) X(count_nonzero) \
+    /* products.c */ X(prod) \
+    /* statistics.c */ X(var) X(std) \
+    /* logsumexp.c, norm.c */ X(logsumexp) X(norm) \
+    /* scan.c */ X(cumsum) X(cumprod) X(recurrence) \
+    /* sort.c */ X(sort) X(topk) X(take_sorted) X(put_sorted) \
     /* shape.c */ X(reshape) X(permute) X(expand) \
     /* slice.c */ X(slice) X(slice_backward) X(concat) \
     /* matmul.c */ X(matmul) X(linear) \

@@ -44,6 +44,9 @@ void set_all(tensor *t, int64_t period);
 extern char reason[256];
 bl_status call_kernel(int key, tensor *const *inputs, uint32_t input_count, tensor *output,
                       const void *attributes);
+/* The same with one output or two. */
+bl_status call_kernel_outputs(int key, tensor *const *inputs, uint32_t input_count, tensor *const *outputs,
+                              uint32_t output_count, const void *attributes);
 
 /* A value as the dtype holds it. */
 double rounded(bl_dtype dtype, double value);

@@ -43,13 +43,12 @@ BL_API bl_tensor *bl_count_nonzero(bl_tensor *x, bl_axes axes, bool keepdim);
 /* sum (x - mean x)^2 / max(0, n - correction) over n elements: 1 as correction gives the unbiased estimate, 0
  * the mean square. Reals, in two passes, with f64 inside; n <= correction gives 0/0 = NaN, or inf where the
  * elements differ; NaN over no elements. A correction that is not finite is BL_ERR_ARGUMENT. PyTorch:
- * torch.var.
- */
+ * torch.var. */
 BL_API bl_tensor *bl_var(bl_tensor *x, bl_axes axes, double correction, bool keepdim);
 /* Square root of bl_var, whose derivative is 0 where the elements are equal. Reals. PyTorch: torch.std. */
 BL_API bl_tensor *bl_std(bl_tensor *x, bl_axes axes, double correction, bool keepdim);
-/* log sum exp(x), without overflow; -inf over no elements. Reals; where all elements are -inf the derivative
- * is 0 (PyTorch: NaN), where one is inf its derivative is NaN. PyTorch: torch.logsumexp. */
+/* log sum exp(x), without overflow; -inf over no elements. Reals; the derivative is 0, not NaN, where all
+ * elements are -inf. PyTorch: torch.logsumexp. */
 BL_API bl_tensor *bl_logsumexp(bl_tensor *x, bl_axes axes, bool keepdim);
 /* (sum |x|^p)^(1/p); for p = 0 the number of elements that are not 0, for p = inf the largest |x|, for p =
  * -inf the smallest, whose ties share the cotangent. Reals; f32 sums are accumulated in f64. 0 over no

@@ -19,7 +19,7 @@ struct plan {
 bl_status bl__row_reduce_prepare(bl__call *call, bl__arena *arena, size_t *scratch_bytes,
                                  bl__row_reduction *f32, bl__row_reduction *f64)
 {
-    const bl__operand *x = &call->inputs[0];
+    const bl__operand *x = call->inputs[0];
     const bl__reduce_attributes *attributes = call->attributes;
     *scratch_bytes = 0;
     if (x->dtype != BL_F32 && x->dtype != BL_F64)
@@ -74,14 +74,14 @@ bl_status bl__row_reduce_run(const bl__call *call)
     const struct plan *plan = call->plan;
     int64_t n = plan->reduced.count, kept_row = bl__loop_row(&plan->kept);
     int64_t kept_step = bl__loop_step(&plan->kept, 0), together = plan->together > 0 ? plan->together : 1;
-    char *y = call->outputs[0].data;
+    char *y = call->outputs[0]->data;
     bl__place kept = {{0}, {0}};
     if (plan->kept.count == 0)
         return BL_OK;
     do {
         for (int64_t i = 0; i < kept_row; i += together) {
             int64_t rows = kept_row - i < together ? kept_row - i : together;
-            const char *x = bl__at_const(call->inputs[0].data, plan->bytes, kept.offset[0] + i * kept_step);
+            const char *x = bl__at_const(call->inputs[0]->data, plan->bytes, kept.offset[0] + i * kept_step);
             if (plan->together > 0) {
                 pack(plan, rows, x, call->scratch);
                 x = call->scratch;

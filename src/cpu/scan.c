@@ -63,8 +63,8 @@ SCAN(recurrence, f64, double, double, 0, RECUR)
 
 static bl_status prepare(bl__call *call, bl__arena *arena, size_t *scratch_bytes, scan *const *scans)
 {
-    const bl__operand *y = &call->outputs[0], *a = &call->inputs[0];
-    const bl__operand *b = call->input_count > 1 ? &call->inputs[1] : a;
+    const bl__operand *y = call->outputs[0], *a = call->inputs[0];
+    const bl__operand *b = call->input_count > 1 ? call->inputs[1] : a;
     const bl__scan_attributes *attributes = call->attributes;
     *scratch_bytes = 0;
     if (!scans[y->dtype])
@@ -98,11 +98,11 @@ static bl_status prepare(bl__call *call, bl__arena *arena, size_t *scratch_bytes
 static bl_status run(const bl__call *call)
 {
     const struct plan *plan = call->plan;
-    const void *a = call->inputs[0].data, *b = call->inputs[call->input_count > 1 ? 1 : 0].data;
+    const void *a = call->inputs[0]->data, *b = call->inputs[call->input_count > 1 ? 1 : 0]->data;
     int64_t count = bl__loop_row(&plan->loop), together = plan->rows.rows;
     struct rows rows = plan->rows;
     bl__place place = {{0}, {0}};
-    if (call->outputs[0].count == 0)
+    if (call->outputs[0]->count == 0)
         return BL_OK;
     do {
         for (int64_t r = 0; r < count; r += together) {
@@ -110,7 +110,7 @@ static bl_status run(const bl__call *call)
             for (int k = 0; k < BL__LOOP_OPERANDS; k++)
                 at[k] = plan->first[k] + place.offset[k] + r * rows.row_step[k];
             rows.rows = count - r < together ? count - r : together;
-            plan->scan(&rows, bl__at(call->outputs[0].data, plan->bytes, at[TO]),
+            plan->scan(&rows, bl__at(call->outputs[0]->data, plan->bytes, at[TO]),
                        bl__at_const(a, plan->bytes, at[A]), bl__at_const(b, plan->bytes, at[B]));
         }
     } while (bl__loop_next(&plan->loop, &place));

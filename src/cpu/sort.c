@@ -143,7 +143,7 @@ static bool plan_chunks(struct row *row, size_t *bytes)
 
 static bl_status prepare(bl__call *call, bl__arena *arena, size_t *scratch_bytes)
 {
-    const bl__operand *x = &call->inputs[0], *y = &call->outputs[VALUES];
+    const bl__operand *x = call->inputs[0], *y = call->outputs[VALUES];
     const bl__sort_attributes *attributes = call->attributes;
     *scratch_bytes = 0;
     struct plan *plan = bl__arena_take(arena, sizeof(*plan));
@@ -169,17 +169,17 @@ static bl_status prepare(bl__call *call, bl__arena *arena, size_t *scratch_bytes
 static bl_status run(const bl__call *call)
 {
     const struct plan *plan = call->plan;
-    int64_t *places = call->outputs[PLACES].data;
+    int64_t *places = call->outputs[PLACES]->data;
     int64_t rows = bl__loop_row(&plan->rows);
     int64_t y_step = bl__loop_step(&plan->rows, TO), x_step = bl__loop_step(&plan->rows, FROM);
     bl__place place = {{0}, {0}};
-    if (call->outputs[VALUES].count == 0)
+    if (call->outputs[VALUES]->count == 0)
         return BL_OK;
     do {
         for (int64_t r = 0; r < rows; r++) {
             int64_t to = place.offset[TO] + r * y_step, from = place.offset[FROM] + r * x_step;
-            plan->order(&plan->row, bl__at(call->outputs[VALUES].data, plan->bytes, to), places + to,
-                        bl__at_const(call->inputs[0].data, plan->bytes, from), call->scratch);
+            plan->order(&plan->row, bl__at(call->outputs[VALUES]->data, plan->bytes, to), places + to,
+                        bl__at_const(call->inputs[0]->data, plan->bytes, from), call->scratch);
         }
     } while (bl__loop_next(&plan->rows, &place));
     return BL_OK;

@@ -45,7 +45,7 @@ MOVES(i64, int64_t)
 
 static bl_status prepare(bl__call *call, bl__arena *arena, move *const *moves, bool zero)
 {
-    const bl__operand *y = &call->outputs[0], *x = &call->inputs[0], *places = &call->inputs[1];
+    const bl__operand *y = call->outputs[0], *x = call->inputs[0], *places = call->inputs[1];
     const bl__take_attributes *attributes = call->attributes;
     if (!moves[y->dtype] || places->dtype != BL_I64)
         return bl__kernel_fail(call, BL_ERR_DTYPE, "no kernel for %s and places of %s",
@@ -77,15 +77,15 @@ static bl_status run(const bl__call *call)
     for (int k = 0; k < BL__LOOP_OPERANDS; k++)
         step[k] = bl__loop_step(&plan->rows, k);
     if (plan->zero)
-        bl__zero(call->outputs[0].data, (size_t)call->outputs[0].count * plan->bytes);
+        bl__zero(call->outputs[0]->data, (size_t)call->outputs[0]->count * plan->bytes);
     if (plan->rows.count == 0)
         return BL_OK;
     do {
         for (int64_t r = 0; r < rows; r++) {
-            void *to = bl__at(call->outputs[0].data, plan->bytes, place.offset[TO] + r * step[TO]);
+            void *to = bl__at(call->outputs[0]->data, plan->bytes, place.offset[TO] + r * step[TO]);
             const void *from =
-                bl__at_const(call->inputs[0].data, plan->bytes, place.offset[FROM] + r * step[FROM]);
-            const int64_t *places = (const int64_t *)call->inputs[1].data + place.offset[AT] + r * step[AT];
+                bl__at_const(call->inputs[0]->data, plan->bytes, place.offset[FROM] + r * step[FROM]);
+            const int64_t *places = (const int64_t *)call->inputs[1]->data + place.offset[AT] + r * step[AT];
             plan->move(plan->count, to, plan->step[TO], from, plan->step[FROM], places, plan->step[AT]);
         }
     } while (bl__loop_next(&plan->rows, &place));

@@ -25,6 +25,7 @@
     /* matmul.c */ X(matmul) X(linear) \
     /* rows.c */ X(embedding) X(embedding_backward) X(one_hot) \
     /* softmax.c */ X(softmax) X(log_softmax) \
+    /* region.c */ X(stop_gradient) X(checkpoint) X(custom_gradient) \
     /* loss.c */ X(mse_loss) X(cross_entropy)
 /* clang-format on */
 

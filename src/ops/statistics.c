@@ -69,6 +69,8 @@ bl_tensor *bl_var(bl_tensor *x, bl_axes axes, double correction, bool keepdim)
 
 static void var_vjp(bl_vjp_call *call)
 {
+    if (bl_tensor_count(call->inputs[0]) == 0)
+        return; /* no gradient, which would be linear in g with NaN as the factor */
     bl_tensor *x = call->inputs[0], *g = bl__with_axes(call->cotangents[0], call);
     bl_tensor *scale = bl_div_scalar(bl_mul_scalar(g, 2), freedom(x, call->attributes));
     call->gradients[0] = bl_mul(deviations(x, call->attributes), scale);
@@ -103,6 +105,8 @@ bl_tensor *bl_std(bl_tensor *x, bl_axes axes, double correction, bool keepdim)
 
 static void std_vjp(bl_vjp_call *call)
 {
+    if (bl_tensor_count(call->inputs[0]) == 0)
+        return;
     bl_tensor *x = call->inputs[0], *y = bl__with_axes(call->outputs[0], call);
     bl_tensor *g = bl__with_axes(call->cotangents[0], call), *zero = bl__number_like(x, 0);
     bl_tensor *none = bl_equal(y, zero);

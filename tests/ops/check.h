@@ -5,6 +5,7 @@
 #include "bowline/bowline.h"
 #include "support/errors.h"
 #include "support/fixture.h"
+#include "support/numbers.h"
 
 #include <criterion/criterion.h>
 #include <math.h>
@@ -21,9 +22,6 @@ bl_tensor *constant(bl_dtype dtype, bl_shape shape, const double *values, size_t
 /* Why a tensor's values, row by row, are not these to within `tolerance` (of the value or of 1, whichever is
  * larger); NULL when they are. NaN equals NaN. */
 const char *differs(bl_tensor *tensor, double tolerance, const double *values, size_t count);
-
-/* Reads values as doubles, whatever their dtype. */
-void to_doubles(bl_dtype dtype, const void *data, size_t count, double *values);
 
 #define EXPECT_NEAR(tensor, tolerance, ...)                                   \
     do {                                                                      \

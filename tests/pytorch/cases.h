@@ -11,7 +11,8 @@
 /* The list of families. */
 /* clang-format off */
 #define FAMILIES(X) \
-    X(arithmetic) X(basics)
+    X(arithmetic) X(basics) \
+    X(reductions)
 /* clang-format on */
 
 enum {

@@ -7,9 +7,7 @@
 #include "ops/keys.h"
 
 enum {
-    BL__TILE = 256,      /* elements of a tile that goes through a buffer: a few of them fit in L1 */
     BL__TILE_INPUTS = 3, /* the most inputs of an element-wise op */
-    BL__ELEMENT = 8      /* the most bytes of an element */
 };
 
 /* out may be one of the inputs when their elements have the same size. */

@@ -1,0 +1,35 @@
+/* Private. Groups of element-wise ops that run as one instruction: the steps, which are the instruction's
+ * attributes. */
+#ifndef BOWLINE_CPU_ELEMENTWISE_H
+#define BOWLINE_CPU_ELEMENTWISE_H
+
+#include "cpu/kernel.h"
+#include "cpu/tile.h"
+
+enum {
+    BL__GROUP_STEPS = 32,
+    BL__GROUP_INPUTS = 16,
+    BL__GROUP_SLOTS = BL__GROUP_INPUTS + BL__GROUP_STEPS
+};
+
+/* One op of a group. Values are told apart by slots: first the instruction's inputs, then one for each step.
+ * A value that nothing outside the group needs stays in a tile; the others are the instruction's outputs, in
+ * the order of their steps. */
+typedef struct bl__step {
+    bl__tile tile;
+    const void *attributes;
+    uint8_t input_count;
+    uint8_t input[BL__TILE_INPUTS]; /* slots, all of earlier steps */
+    uint8_t bytes;                  /* of an element */
+    bool is_output;
+} bl__step;
+
+typedef struct bl__group {
+    int64_t step_count;
+    bl__step step[BL__GROUP_STEPS]; /* step_count of them are there */
+} bl__group;
+
+/* Runs a group: outputs of one shape, to which the inputs broadcast. */
+extern const bl__kernel bl__kernel_group;
+
+#endif

@@ -73,6 +73,14 @@
 #define bl_optimizer_update(...)   bl_at(bl_optimizer_update(__VA_ARGS__), __FILE__, __LINE__)
 #define bl_minimize(...)           bl_at(bl_minimize(__VA_ARGS__), __FILE__, __LINE__)
 #define bl_optimizer_gradient(...) bl_at(bl_optimizer_gradient(__VA_ARGS__), __FILE__, __LINE__)
+/* stochastic.h */
+#define bl_uniform(...)         bl_at(bl_uniform(__VA_ARGS__), __FILE__, __LINE__)
+#define bl_normal(...)          bl_at(bl_normal(__VA_ARGS__), __FILE__, __LINE__)
+#define bl_bernoulli(...)       bl_at(bl_bernoulli(__VA_ARGS__), __FILE__, __LINE__)
+#define bl_bernoulli_of(...)    bl_at(bl_bernoulli_of(__VA_ARGS__), __FILE__, __LINE__)
+#define bl_dropout(...)         bl_at(bl_dropout(__VA_ARGS__), __FILE__, __LINE__)
+#define bl_feature_dropout(...) bl_at(bl_feature_dropout(__VA_ARGS__), __FILE__, __LINE__)
+#define bl_alpha_dropout(...)   bl_at(bl_alpha_dropout(__VA_ARGS__), __FILE__, __LINE__)
 #endif
 
 #endif

@@ -18,5 +18,6 @@
 #include "losses.h"
 #include "reductions.h"
 #include "shapes.h"
+#include "stochastic.h"
 
 #endif

@@ -82,6 +82,11 @@ BL_API bl_parameter *bl_params_add(bl_params *params, const char *name, bl_dtype
 BL_API bl_parameter *bl_params_add_buffer(bl_params *params, const char *name, bl_dtype dtype,
                                           bl_shape shape);
 
+/* Makes a random state: an i64 buffer [2] of {seed, run}, for the ops of stochastic.h to draw from; run
+ * counts the runs that drew. Returns: the buffer, or NULL. Errors: as bl_params_add. Ownership: the
+ * registry's. Threads: the context's. */
+BL_API bl_parameter *bl_params_add_random(bl_params *params, const char *name, uint64_t seed);
+
 /* Gives a parameter one more name: whatever asks for that name gets this parameter. This is weight tying. The
  * parameter may come from another registry of the same context; its first name stays canonical.
  * Returns: BL_OK or an error. Errors: BL_ERR_EXISTS, BL_ERR_ARGUMENT, BL_ERR_MEMORY.

@@ -15,7 +15,8 @@
     /* matmul.c */ X(matmul) \
     /* softmax.c */ X(softmax) X(log_softmax) \
     /* cross_entropy.c */ X(cross_entropy) \
-    /* embedding.c */ X(embedding) X(embedding_backward) X(one_hot)
+    /* embedding.c */ X(embedding) X(embedding_backward) X(one_hot) \
+    /* random.c */ X(uniform) X(normal) X(bernoulli) X(dropout)
 /* clang-format on */
 
 #define BL__DECLARE_KERNEL(op) extern const bl__kernel bl__kernel_##op;

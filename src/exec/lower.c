@@ -351,6 +351,8 @@ static void lower_op(bl__lowering *l, const bl__node *node)
     done = done && (!op->compute || plan_user(l, op, attributes));
     if (!done && bl__lowering_ok(l))
         bl__lower_out_of_memory(l);
+    if (done && (op->flags & BL__OP_RANDOM))
+        bl__lower_draw(l, node);
     if (count > 4)
         bl__release(l->allocator, inputs, count, sizeof(*inputs));
 }

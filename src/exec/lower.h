@@ -70,5 +70,6 @@ size_t bl__state_of(bl__lowering *l, bl_parameter *parameter);
 /* lower_leaf.c and lower_effect.c */
 void bl__lower_leaf(bl__lowering *l, const bl__node *node);
 void bl__lower_effect(bl__lowering *l, const bl__node *node);
+void bl__lower_draw(bl__lowering *l, const bl__node *node);
 
 #endif

@@ -43,6 +43,7 @@ void bl_graph_reset(bl_graph *graph)
     graph->node_count = 0;
     graph->located = 0;
     graph->inputs = 0;
+    graph->streams = 0;
     graph->scope = NULL;
     graph->lost_scopes = 0;
     graph->error = (bl_error){.code = BL_OK};
@@ -279,6 +280,7 @@ bl__graph_mark bl__graph_position(const bl_graph *graph)
                             graph->node_count,
                             graph->located,
                             graph->inputs,
+                            graph->streams,
                             graph->scope,
                             graph->error};
 }
@@ -290,6 +292,7 @@ void bl__graph_rewind(bl_graph *graph, const bl__graph_mark *mark)
     graph->node_count = mark->node_count;
     graph->located = mark->located;
     graph->inputs = mark->inputs;
+    graph->streams = mark->streams;
     graph->scope = mark->scope;
     graph->error = mark->error;
 }

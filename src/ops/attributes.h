@@ -80,4 +80,11 @@ typedef struct bl__loss_attributes { /* mse_loss, cross_entropy */
     int64_t ignore_index;            /* cross_entropy */
 } bl__loss_attributes;
 
+typedef struct bl__random_attributes { /* uniform, normal, bernoulli, dropout */
+    uint64_t stream;                   /* the draw's number on its graph */
+    int64_t dtype;                     /* as recorded: what is drawn, whatever the program's precision */
+    double a, b;                       /* low, high; mean, deviation; p */
+    int64_t rank, size[8];             /* of the output, where the only input is the state */
+} bl__random_attributes;
+
 #endif

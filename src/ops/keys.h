@@ -18,7 +18,9 @@
     /* matmul.c */ X(matmul) X(linear) \
     /* rows.c */ X(embedding) X(embedding_backward) X(one_hot) \
     /* softmax.c */ X(softmax) X(log_softmax) \
-    /* loss.c */ X(mse_loss) X(cross_entropy)
+    /* loss.c */ X(mse_loss) X(cross_entropy) \
+    /* random.c */ X(uniform) X(normal) X(bernoulli) \
+    /* dropout.c */ X(dropout)
 /* clang-format on */
 
 enum {

@@ -81,6 +81,20 @@
 #define bl_dropout(...)         bl_at(bl_dropout(__VA_ARGS__), __FILE__, __LINE__)
 #define bl_feature_dropout(...) bl_at(bl_feature_dropout(__VA_ARGS__), __FILE__, __LINE__)
 #define bl_alpha_dropout(...)   bl_at(bl_alpha_dropout(__VA_ARGS__), __FILE__, __LINE__)
+/* sequence.h */
+#define bl_scaled_dot_product_attention(...) \
+    bl_at(bl_scaled_dot_product_attention(__VA_ARGS__), __FILE__, __LINE__)
+#define bl_scaled_dot_product_attention_with(...) \
+    bl_at(bl_scaled_dot_product_attention_with(__VA_ARGS__), __FILE__, __LINE__)
+#define bl_rotary_embedding(...)      bl_at(bl_rotary_embedding(__VA_ARGS__), __FILE__, __LINE__)
+#define bl_rotary_embedding_with(...) bl_at(bl_rotary_embedding_with(__VA_ARGS__), __FILE__, __LINE__)
+#define bl_sinusoidal_positions(...)  bl_at(bl_sinusoidal_positions(__VA_ARGS__), __FILE__, __LINE__)
+#define bl_rnn_cell(...)              bl_at(bl_rnn_cell(__VA_ARGS__), __FILE__, __LINE__)
+#define bl_lstm_cell(...)             bl_at(bl_lstm_cell(__VA_ARGS__), __FILE__, __LINE__)
+#define bl_gru_cell(...)              bl_at(bl_gru_cell(__VA_ARGS__), __FILE__, __LINE__)
+#define bl_rnn(...)                   bl_at(bl_rnn(__VA_ARGS__), __FILE__, __LINE__)
+#define bl_lstm(...)                  bl_at(bl_lstm(__VA_ARGS__), __FILE__, __LINE__)
+#define bl_gru(...)                   bl_at(bl_gru(__VA_ARGS__), __FILE__, __LINE__)
 #endif
 
 #endif

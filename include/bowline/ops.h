@@ -17,6 +17,7 @@
 #include "linalg.h"
 #include "losses.h"
 #include "reductions.h"
+#include "sequence.h"
 #include "shapes.h"
 #include "stochastic.h"
 

@@ -16,7 +16,8 @@
     /* softmax.c */ X(softmax) X(log_softmax) \
     /* cross_entropy.c */ X(cross_entropy) \
     /* embedding.c */ X(embedding) X(embedding_backward) X(one_hot) \
-    /* random.c */ X(uniform) X(normal) X(bernoulli) X(dropout)
+    /* random.c */ X(uniform) X(normal) X(bernoulli) X(dropout) \
+    /* rotary.c */ X(rotary_embedding)
 /* clang-format on */
 
 #define BL__DECLARE_KERNEL(op) extern const bl__kernel bl__kernel_##op;

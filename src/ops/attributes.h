@@ -87,4 +87,18 @@ typedef struct bl__random_attributes { /* uniform, normal, bernoulli, dropout */
     int64_t rank, size[8];             /* of the output, where the only input is the state */
 } bl__random_attributes;
 
+typedef struct bl__attention_attributes {
+    double scale;
+    double p;        /* of dropout; with it, the last input is a random state */
+    uint64_t stream; /* of dropout */
+    int64_t causal, causal_offset;
+    int64_t masked; /* the fourth input is a mask */
+} bl__attention_attributes;
+
+typedef struct bl__rotary_attributes {
+    double base;
+    int64_t interleaved;
+    int64_t backwards; /* by the negative angles */
+} bl__rotary_attributes;
+
 #endif

@@ -20,7 +20,9 @@
     /* softmax.c */ X(softmax) X(log_softmax) \
     /* loss.c */ X(mse_loss) X(cross_entropy) \
     /* random.c */ X(uniform) X(normal) X(bernoulli) \
-    /* dropout.c */ X(dropout)
+    /* dropout.c */ X(dropout) \
+    /* attention.c */ X(scaled_dot_product_attention) \
+    /* rotary.c */ X(rotary_embedding)
 /* clang-format on */
 
 enum {

@@ -10,12 +10,14 @@
 #include "gradcheck.h"
 #include "graph.h"
 #include "op.h"
+#include "opcheck.h"
 #include "ops.h"
 #include "optimizer.h"
 #include "parameters.h"
 #include "program.h"
 #include "random.h"
 #include "tensor.h"
+#include "transform.h"
 #include "version.h"
 
 #include "locations.h" /* last: it wraps the builders declared above */

@@ -138,10 +138,9 @@ const void *bl_output_data(bl_program *program, const bl_tensor *output)
     return found ? bl__source_data(program, found->source) : NULL;
 }
 
-static double element(const bl_program *p, const bl__output *output, int64_t index)
+double bl__element_as_double(bl_dtype dtype, const void *data, int64_t index)
 {
-    const void *data = bl__source_data(p, output->source);
-    switch (output->dtype) {
+    switch (dtype) {
     case BL_F32:
         return (double)((const float *)data)[index];
     case BL_F64:
@@ -169,7 +168,7 @@ double bl_item(bl_program *program, const bl_tensor *output)
     if (!found)
         return (double)NAN;
     if (bl_shape_count(found->shape) == 1)
-        return element(program, found, 0);
+        return bl__element_as_double(found->dtype, bl__source_data(program, found->source), 0);
     bl__program_fail(program, BL_ERR_SHAPE, "item", "%s is not one element", BL__SHAPE_TEXT(found->shape));
     return (double)NAN;
 }
@@ -194,7 +193,7 @@ double bl_item_at(bl_program *program, const bl_tensor *output, bl_shape index)
         }
         flat = flat * found->shape.size[d] + index.size[d];
     }
-    return element(program, found, flat);
+    return bl__element_as_double(found->dtype, bl__source_data(program, found->source), flat);
 }
 
 bool bl__frozen_has(const bl_program *program, const bl_tensor *leaf)

@@ -126,6 +126,9 @@ bool bl__plan(bl_program *program);
 /* Where a source's bytes are; inputs that were never set give NULL. */
 void *bl__source_data(const bl_program *program, bl__source source);
 
+/* Element `index` of values of a dtype, as a double. */
+double bl__element_as_double(bl_dtype dtype, const void *data, int64_t index);
+
 /* The private values of a leaf in a frozen program; NULL when the program does not use it, or when it is an
  * input that was not set. */
 double *bl__frozen_values(bl_program *program, const bl_tensor *leaf);

@@ -75,6 +75,17 @@ typedef struct bl__one_hot_attributes {
     int64_t ignores;
 } bl__one_hot_attributes;
 
+typedef struct bl__checkpoint_attributes {
+    int64_t first; /* nodes before it are kept */
+} bl__checkpoint_attributes;
+
+struct bl_vjp_call;
+
+typedef struct bl__custom_gradient_attributes {
+    void (*vjp)(struct bl_vjp_call *call, void *data);
+    void *data;
+} bl__custom_gradient_attributes;
+
 typedef struct bl__loss_attributes { /* mse_loss, cross_entropy */
     int64_t reduction;               /* a bl_reduction */
     int64_t ignore_index;            /* cross_entropy */

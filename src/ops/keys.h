@@ -18,11 +18,12 @@
     /* matmul.c */ X(matmul) X(linear) \
     /* rows.c */ X(embedding) X(embedding_backward) X(one_hot) \
     /* softmax.c */ X(softmax) X(log_softmax) \
-    /* loss.c */ X(mse_loss) X(cross_entropy) \
     /* random.c */ X(uniform) X(normal) X(bernoulli) \
     /* dropout.c */ X(dropout) \
     /* attention.c */ X(scaled_dot_product_attention) \
-    /* rotary.c */ X(rotary_embedding)
+    /* rotary.c */ X(rotary_embedding) \
+    /* region.c */ X(stop_gradient) X(checkpoint) X(custom_gradient) \
+    /* loss.c */ X(mse_loss) X(cross_entropy)
 /* clang-format on */
 
 enum {

@@ -1,11 +1,13 @@
 /* PyTorch's cases of arithmetic and comparisons. */
 #include "cases.h"
 
-#define TWO(X)                                                                                    \
-    X(add)                                                                                        \
-    X(sub) X(mul) X(div) X(pow) X(maximum) X(equal) X(not_equal) X(less) X(less_equal) X(greater) \
-        X(greater_equal)
-#define NUMBER(X) X(add_scalar) X(sub_scalar) X(mul_scalar) X(div_scalar) X(pow_scalar) X(maximum_scalar)
+/* clang-format off */
+#define TWO(X) \
+    X(add) X(sub) X(mul) X(div) X(pow) X(maximum) X(equal) X(not_equal) X(less) X(less_equal) X(greater) \
+    X(greater_equal)
+#define NUMBER(X) \
+    X(add_scalar) X(sub_scalar) X(mul_scalar) X(div_scalar) X(pow_scalar) X(maximum_scalar)
+/* clang-format on */
 
 #define BUILD_TWO(op)    DEFINE_BUILD(op, bl_##op(c->input[0], c->input[1]))
 #define BUILD_NUMBER(op) DEFINE_BUILD(op, bl_##op(c->input[0], c->attribute[0]))

@@ -131,6 +131,23 @@ Test(random_state, a_node_is_one_draw)
     bl_program_free(p);
 }
 
+/* Computed again in the backward pass, a draw is the same one. */
+Test(random_state, checkpoints_draw_the_same)
+{
+    bl_parameter *w = bl_params_add(params, "w", BL_F32, BL_SHAPE(N), bl_init_constant(0.5), NULL);
+    bl_tensor *x = bl_use(graph, w);
+    bl_tensor *y = bl_square(bl_mul(bl_dropout(bl_exp(x), 0.5, true, random), noise(graph)));
+    bl_tensor *kept = bl_gradient(y, x), *again = bl_gradient(bl_checkpoint(y, &x, 1), x);
+    bl_tensor *difference = bl_max(bl_abs(bl_sub(kept, again)), BL_ALL_AXES, false);
+    bl_tensor *largest = bl_max(bl_abs(kept), BL_ALL_AXES, false);
+    bl_program *p = compiled((bl_tensor *[]){difference, largest}, 2);
+    cr_assert_eq(bl_run(p), BL_OK);
+    cr_expect_eq(bl_item(p, difference), 0);
+    cr_expect_gt(bl_item(p, largest), 0.1);
+    cr_expect_eq(run_of(random), 1);
+    bl_program_free(p);
+}
+
 /* A program that draws several times from one state counts one run; one that draws nothing counts none. */
 Test(random_state, only_what_is_drawn_from_counts)
 {

@@ -11,7 +11,8 @@
 /* The list of families. */
 /* clang-format off */
 #define FAMILIES(X) \
-    X(arithmetic)
+    X(arithmetic) \
+    X(sequence)
 /* clang-format on */
 
 enum {

@@ -7,7 +7,7 @@
 
 BL_BEGIN_DECLS
 
-/* max(x, 0), NaN for NaN. Numbers; derivative 1 for x > 0, else 0. PyTorch: torch.nn.functional.relu. */
+/* max(x, 0), NaN for NaN. Numbers; derivative 0 for x <= 0, else 1. PyTorch: torch.nn.functional.relu. */
 BL_API bl_tensor *bl_relu(bl_tensor *x);
 /* exp(x - max) / sum exp(x - max) along an axis. Reals. PyTorch: torch.softmax. */
 BL_API bl_tensor *bl_softmax(bl_tensor *x, int axis);

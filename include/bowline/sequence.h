@@ -1,4 +1,4 @@
-/* Ops: attention, positions, and recurrent layers with their parameters.
+/* Ops: attention, positions, and recurrent layers (recurrent.h makes their parameters).
  * What ops.h says of all ops holds for all of them. */
 #ifndef BOWLINE_SEQUENCE_H
 #define BOWLINE_SEQUENCE_H
@@ -85,15 +85,15 @@ BL_API bl_tensor *bl_lstm_cell(bl_tensor *x, bl_tensor *h, bl_tensor *c, const b
                                bl_tensor **next_c);
 
 /* r and z are the sigmoids of their gates as in an lstm, n = tanh(w_in x + b_in + r (w_hn h + b_hn)), and
- * h' = (1 - z) n + z h. x [N, in], h [N, hidden]. Reals. Source: Cho et al. 2014. PyTorch: torch.nn.GRUCell.
- */
+ * h' = (1 - z) n + z h. x [N, in], h [N, hidden]. Reals. Source: Cho et al. 2014.
+ * PyTorch: torch.nn.GRUCell. */
 BL_API bl_tensor *bl_gru_cell(bl_tensor *x, bl_tensor *h, const bl_recurrent_weights *weights);
 
 typedef struct bl_recurrent_options {
     int64_t layers;     /* default 1; each takes the output of the one before */
     bool bidirectional; /* default false; else a second cell a layer goes from the end to the start */
     bool batch_first;   /* default false: [T, N, ..]; else x and output are [N, T, ..] */
-    bool bias;          /* default true; what bl_lstm_params makes and bl_recurrent_named looks up */
+    bool bias;          /* default true; what recurrent.h makes and looks up */
     bl_nonlinearity nonlinearity; /* default tanh; of an rnn */
     double dropout;               /* default 0; of the outputs of all layers but the last, when training */
     bool training;                /* default false */
@@ -116,25 +116,6 @@ BL_API bl_tensor *bl_lstm(bl_tensor *x, const bl_recurrent_weights *weights, bl_
 /* As bl_rnn, of gru cells. PyTorch: torch.nn.GRU. */
 BL_API bl_tensor *bl_gru(bl_tensor *x, const bl_recurrent_weights *weights, bl_tensor *h0,
                          const bl_recurrent_options *options, bl_tensor **h_n);
-
-/* Makes NAME.weight_ih_l0, NAME.weight_hh_l0, NAME.bias_ih_l0, NAME.bias_hh_l0, the same with _reverse, then
- * _l1 and so on, f32, as `options` (NULL: the defaults) have it, uniform in +-1/sqrt(hidden), drawn as nn.RNN
- * draws them. Returns: BL_OK or an error, and then nothing has changed. Errors: as bl_params_add. Ownership:
- * the registry's. Threads: the context's. PyTorch: torch.nn.RNN. */
-BL_API bl_status bl_rnn_params(bl_params *params, const char *name, int64_t in, int64_t hidden,
-                               const bl_recurrent_options *options, bl_rng *rng);
-/* As bl_rnn_params, for an lstm. Returns, Errors, Ownership, Threads: as there. PyTorch: torch.nn.LSTM. */
-BL_API bl_status bl_lstm_params(bl_params *params, const char *name, int64_t in, int64_t hidden,
-                                const bl_recurrent_options *options, bl_rng *rng);
-/* As bl_rnn_params, for a gru. Returns, Errors, Ownership, Threads: as there. PyTorch: torch.nn.GRU. */
-BL_API bl_status bl_gru_params(bl_params *params, const char *name, int64_t in, int64_t hidden,
-                               const bl_recurrent_options *options, bl_rng *rng);
-
-/* The parameters that bl_rnn_params and its like name, looked up as bl_param does, in the order that bl_rnn
- * takes: fills layers * directions entries of `weights`. Returns: BL_OK or the graph's error. Errors: as
- * bl_param. Ownership: the graph's. Threads: the context's. */
-BL_API bl_status bl_recurrent_named(bl_graph *graph, const bl_params *params, const char *name,
-                                    const bl_recurrent_options *options, bl_recurrent_weights *weights);
 
 BL_END_DECLS
 

@@ -36,7 +36,8 @@ BL_API bl_tensor *bl_bernoulli(bl_graph *graph, bl_parameter *random, bl_dtype d
 
 /* 1 with the probability that stands at the element's place, else 0, in the probabilities' dtype and shape.
  * Reals. A probability outside [0, 1], or NaN, fails the run with BL_ERR_ARGUMENT. It has no derivative:
- * bl_grad through it is an error, where PyTorch gives zeros. PyTorch: torch.bernoulli. */
+ * bl_grad through it is an error, where PyTorch gives zeros; bl_stop_gradient of it lets nothing flow.
+ * PyTorch: torch.bernoulli. */
 BL_API bl_tensor *bl_bernoulli_of(bl_tensor *probabilities, bl_parameter *random);
 
 /* x / (1 - p) with probability 1 - p, else 0 x, each element by itself. Reals. Where not training, or with p
@@ -45,7 +46,7 @@ BL_API bl_tensor *bl_bernoulli_of(bl_tensor *probabilities, bl_parameter *random
 BL_API bl_tensor *bl_dropout(bl_tensor *x, double p, bool training, bl_parameter *random);
 
 /* Dropout of whole features: x [N, C, ..] with one draw for each [n, c]. Reals.
- * PyTorch: torch.nn.functional.dropout1d, dropout2d, dropout3d. */
+ * PyTorch: torch.nn.functional.dropout2d. */
 BL_API bl_tensor *bl_feature_dropout(bl_tensor *x, double p, bool training, bl_parameter *random);
 
 /* a x + b with probability 1 - p, else a s + b, with s = -1.7580993 and a, b such that mean 0 and variance 1

@@ -30,8 +30,8 @@ static struct plan *new_plan(bl__call *call, bl__arena *arena)
     if (!plan)
         return NULL;
     plan->zero = false;
-    plan->output_count = call->outputs[0].count;
-    plan->bytes = bl_dtype_size(call->outputs[0].dtype);
+    plan->output_count = call->outputs[0]->count;
+    plan->bytes = bl_dtype_size(call->outputs[0]->dtype);
     plan->moves = call->input_count;
     call->plan = plan;
     return plan;
@@ -59,7 +59,7 @@ static bl_status prepare_copy(bl__call *call, bl__arena *arena, size_t *scratch_
     *scratch_bytes = 0;
     if (!plan)
         return BL_ERR_MEMORY;
-    set_move(&plan->move[0], &call->outputs[0], &call->inputs[0], 0, 0, 1);
+    set_move(&plan->move[0], call->outputs[0], call->inputs[0], 0, 0, 1);
     return BL_OK;
 }
 
@@ -72,8 +72,8 @@ static bl_status prepare_concat(bl__call *call, bl__arena *arena, size_t *scratc
     if (!plan)
         return BL_ERR_MEMORY;
     for (uint32_t i = 0; i < plan->moves; i++) {
-        set_move(&plan->move[i], &call->outputs[0], &call->inputs[i], attributes->axis, start, 1);
-        start += call->inputs[i].size[attributes->axis];
+        set_move(&plan->move[i], call->outputs[0], call->inputs[i], attributes->axis, start, 1);
+        start += call->inputs[i]->size[attributes->axis];
     }
     return BL_OK;
 }
@@ -85,7 +85,7 @@ static bl_status prepare_slice_backward(bl__call *call, bl__arena *arena, size_t
     *scratch_bytes = 0;
     if (!plan)
         return BL_ERR_MEMORY;
-    set_move(&plan->move[0], &call->outputs[0], &call->inputs[0], attributes->axis, attributes->start,
+    set_move(&plan->move[0], call->outputs[0], call->inputs[0], attributes->axis, attributes->start,
              attributes->step);
     plan->zero = plan->output_count > plan->move[0].loop.count;
     return BL_OK;
@@ -108,9 +108,9 @@ static bl_status run(const bl__call *call)
 {
     const struct plan *plan = call->plan;
     if (plan->zero)
-        bl__zero(call->outputs[0].data, (size_t)plan->output_count * plan->bytes);
+        bl__zero(call->outputs[0]->data, (size_t)plan->output_count * plan->bytes);
     for (uint32_t i = 0; i < plan->moves; i++)
-        run_move(&plan->move[i], plan->bytes, call->outputs[0].data, call->inputs[i].data);
+        run_move(&plan->move[i], plan->bytes, call->outputs[0]->data, call->inputs[i]->data);
     return BL_OK;
 }
 

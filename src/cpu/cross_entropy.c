@@ -39,15 +39,15 @@ static bl_status prepare(bl__call *call, bl__arena *arena, size_t *scratch_bytes
 {
     (void)arena;
     *scratch_bytes = 0;
-    bl_dtype dtype = call->inputs[LOGITS].dtype;
+    bl_dtype dtype = call->inputs[LOGITS]->dtype;
     if (dtype != BL_F32 && dtype != BL_F64)
         return bl__kernel_fail(call, BL_ERR_DTYPE, "no kernel for %s", bl_dtype_name(dtype));
-    return bl__indices_prepare(call, &call->inputs[TARGETS]);
+    return bl__indices_prepare(call, call->inputs[TARGETS]);
 }
 
 static bl_status run(const bl__call *call)
 {
-    const bl__operand *logits = &call->inputs[LOGITS], *targets = &call->inputs[TARGETS];
+    const bl__operand *logits = call->inputs[LOGITS], *targets = call->inputs[TARGETS];
     const bl__loss_attributes *attributes = call->attributes;
     int64_t classes = logits->size[logits->rank - 1], counted = 0;
     size_t row_bytes = (size_t)classes * bl_dtype_size(logits->dtype);
@@ -65,10 +65,10 @@ static bl_status run(const bl__call *call)
         }
         total += loss;
         if (attributes->reduction == BL_REDUCE_NONE)
-            store(&call->outputs[0], i, loss);
+            store(call->outputs[0], i, loss);
     }
     if (attributes->reduction != BL_REDUCE_NONE)
-        store(&call->outputs[0], 0, attributes->reduction == BL_REDUCE_SUM ? total : total / (double)counted);
+        store(call->outputs[0], 0, attributes->reduction == BL_REDUCE_SUM ? total : total / (double)counted);
     return BL_OK;
 }
 

@@ -15,12 +15,9 @@ enum source {
     GATHERED  /* anything else: gathered for every tile */
 };
 
-/* What a run of contiguous inputs needs stands first: the rest is cut off where all are. */
+/* How the inputs get there. Where all are DIRECT there is no plan: a run is one call of the tile function. */
 struct plan {
     bl__tile tile;
-    bool whole; /* all inputs are DIRECT */
-    int operands;
-    int64_t count;
     bl__loop loop;         /* over the inputs; the output is contiguous over it */
     bool gathers;          /* some are GATHERED */
     int64_t rows_per_tile; /* > 1 where rows are short */
@@ -57,43 +54,38 @@ static enum source classify(const bl__loop *loop, int k)
 
 static bl_status prepare(bl__call *call, bl__arena *arena, int key)
 {
-    const bl__operand *output = &call->outputs[0];
+    const bl__operand *output = call->outputs[0];
     int inputs = (int)call->input_count;
-    bl_dtype dtype = call->inputs[inputs - 1].dtype;
+    bl_dtype dtype = call->inputs[inputs - 1]->dtype;
     bl__tile tile = bl__tile_find(key, dtype, output->dtype);
     if (!tile || inputs > BL__TILE_INPUTS)
         return bl__kernel_fail(call, BL_ERR_DTYPE, "no kernel for %s", bl_dtype_name(dtype));
     struct plan made, *plan = &made;
     plan->tile = tile;
-    plan->operands = inputs;
-    plan->count = output->count;
     plan->output_bytes = bl_dtype_size(output->dtype);
     bl__loop_init(&plan->loop, inputs);
     for (int d = 0; d < output->rank; d++) {
         int64_t strides[BL__TILE_INPUTS] = {0};
         for (int k = 0; k < inputs; k++)
-            strides[k] = bl__broadcast_stride(&call->inputs[k], output->rank, d, output->size[d]);
+            strides[k] = bl__broadcast_stride(call->inputs[k], output->rank, d, output->size[d]);
         bl__loop_push(&plan->loop, output->size[d], strides);
     }
-    bool buffered = false;
+    bool whole = true, buffered = false;
     int64_t row = bl__loop_row(&plan->loop);
-    plan->whole = true;
     plan->gathers = false;
     for (int k = 0; k < inputs; k++) {
-        plan->bytes[k] = bl_dtype_size(call->inputs[k].dtype);
+        plan->bytes[k] = bl_dtype_size(call->inputs[k]->dtype);
         plan->source[k] = classify(&plan->loop, k);
-        plan->whole = plan->whole && plan->source[k] == DIRECT;
+        whole = whole && plan->source[k] == DIRECT;
         plan->gathers = plan->gathers || plan->source[k] == GATHERED;
         buffered = buffered || plan->source[k] >= SCALAR;
     }
     plan->rows_per_tile = row > 0 && row < SHORT_ROW ? BL__TILE / row : 1;
     plan->most = buffered && row > BL__TILE ? BL__TILE : row;
-    size_t bytes = plan->whole ? offsetof(struct plan, loop) : sizeof(made);
-    call->plan = bl__arena_take(arena, bytes);
-    if (!call->plan)
-        return BL_ERR_MEMORY;
-    memcpy(call->plan, &made, bytes);
-    return BL_OK;
+    call->plan = whole ? NULL : bl__arena_take(arena, sizeof(made));
+    if (call->plan)
+        memcpy(call->plan, &made, sizeof(made));
+    return whole || call->plan ? BL_OK : BL_ERR_MEMORY;
 }
 
 /* ---- run ---- */
@@ -103,7 +95,7 @@ static void gather(const struct plan *plan, const bl__call *call, int k, const b
                    int64_t first, int64_t n, unsigned char *buffer, int64_t start)
 {
     int64_t step = bl__loop_step(&plan->loop, k);
-    const char *from = bl__at_const(call->inputs[k].data, plan->bytes[k], place->offset[k] + step * first);
+    const char *from = bl__at_const(call->inputs[k]->data, plan->bytes[k], place->offset[k] + step * first);
     bl__copy_elements(plan->bytes[k], n, bl__at(buffer, plan->bytes[k], start), 1, from, step);
 }
 
@@ -116,7 +108,7 @@ static void fill(const struct plan *plan, const bl__call *call, struct buffers *
     int64_t n = plan->loop.count < BL__TILE ? plan->loop.count : BL__TILE;
     for (int k = 0; k < plan->loop.operands; k++) {
         if (plan->source[k] == SCALAR)
-            bl__copy_elements(plan->bytes[k], n, buffers->input[k], 1, call->inputs[k].data, 0);
+            bl__copy_elements(plan->bytes[k], n, buffers->input[k], 1, call->inputs[k]->data, 0);
         if (plan->source[k] != REPEATED)
             continue;
         gather(plan, call, k, &origin, 0, row, buffers->input[k], 0);
@@ -135,7 +127,7 @@ static void run_tile(const struct plan *plan, const bl__call *call, const bl__pl
 {
     const void *in[BL__TILE_INPUTS];
     for (int k = 0; k < plan->loop.operands; k++) {
-        const void *data = call->inputs[k].data;
+        const void *data = call->inputs[k]->data;
         if (plan->source[k] == DIRECT)
             in[k] = bl__at_const(data, plan->bytes[k], done);
         else if (plan->source[k] == ROWS)
@@ -143,7 +135,7 @@ static void run_tile(const struct plan *plan, const bl__call *call, const bl__pl
         else
             in[k] = buffers->input[k];
     }
-    plan->tile(n, bl__at(call->outputs[0].data, plan->output_bytes, done), in, call->attributes);
+    plan->tile(n, bl__at(call->outputs[0]->data, plan->output_bytes, done), in, call->attributes);
 }
 
 /* Tiles of whole rows. */
@@ -189,27 +181,36 @@ static void run_buffered(const struct plan *plan, const bl__call *call)
     (plan->rows_per_tile > 1 ? run_short_rows : run_long_rows)(plan, call, &buffers);
 }
 
-static bl_status run(const bl__call *call)
+static bl_status run(const bl__call *call, bl__tile tile)
 {
-    const struct plan *plan = call->plan;
-    if (plan->whole) {
-        const void *in[BL__TILE_INPUTS] = {NULL};
-        for (int k = 0; k < plan->operands; k++)
-            in[k] = call->inputs[k].data;
-        plan->tile(plan->count, call->outputs[0].data, in, call->attributes);
-    } else {
-        run_buffered(plan, call);
+    if (call->plan) {
+        run_buffered(call->plan, call);
+        return BL_OK;
     }
+    const void *in[BL__TILE_INPUTS] = {NULL};
+    for (uint32_t k = 0; k < call->input_count; k++)
+        in[k] = call->inputs[k]->data;
+    tile(call->outputs[0]->count, call->outputs[0]->data, in, call->attributes);
     return BL_OK;
 }
 
-/* A row an op: they differ in the key that finds the tile function. */
-#define KERNEL(op)                                                                         \
+static uint8_t last_dtype(const bl__call *call)
+{
+    return call->inputs[call->input_count - 1]->dtype;
+}
+
+/* A row an op: they differ in the key and in the tile functions it stands for. */
+#define KERNEL(op, find_tile)                                                              \
     static bl_status prepare_##op(bl__call *call, bl__arena *arena, size_t *scratch_bytes) \
     {                                                                                      \
         *scratch_bytes = 0;                                                                \
         return prepare(call, arena, BL__KEY_##op);                                         \
     }                                                                                      \
-    const bl__kernel bl__kernel_##op = {BL__STRIDED | BL__IN_PLACE, prepare_##op, run};
-BL__TILED_OPS(KERNEL)
-KERNEL(cast)
+    static bl_status run_##op(const bl__call *call)                                        \
+    {                                                                                      \
+        return run(call, find_tile);                                                       \
+    }                                                                                      \
+    const bl__kernel bl__kernel_##op = {BL__STRIDED | BL__IN_PLACE, prepare_##op, run_##op};
+#define TILED_KERNEL(op) KERNEL(op, bl__tiles_##op[last_dtype(call)])
+BL__TILED_OPS(TILED_KERNEL)
+KERNEL(cast, bl__tiles_cast[last_dtype(call)][call->outputs[0]->dtype])

@@ -15,15 +15,15 @@ static bl_status prepare_embedding(bl__call *call, bl__arena *arena, size_t *scr
 {
     (void)arena;
     *scratch_bytes = 0;
-    return bl__indices_prepare(call, &call->inputs[INDICES]);
+    return bl__indices_prepare(call, call->inputs[INDICES]);
 }
 
 static bl_status run_embedding(const bl__call *call)
 {
-    const bl__operand *weight = &call->inputs[WEIGHT], *indices = &call->inputs[INDICES];
+    const bl__operand *weight = call->inputs[WEIGHT], *indices = call->inputs[INDICES];
     const bl__embedding_attributes *attributes = call->attributes;
     size_t row = (size_t)weight->size[1] * bl_dtype_size(weight->dtype);
-    char *out = call->outputs[0].data;
+    char *out = call->outputs[0]->data;
     bl_status status = bl__indices_check(call, indices, weight->size[0], NULL, "index");
     if (status != BL_OK || row == 0)
         return status;
@@ -63,16 +63,16 @@ static bl_status prepare_embedding_backward(bl__call *call, bl__arena *arena, si
 {
     (void)arena;
     *scratch_bytes = 0;
-    bl_dtype dtype = call->inputs[COTANGENT].dtype;
+    bl_dtype dtype = call->inputs[COTANGENT]->dtype;
     if (dtype != BL_F32 && dtype != BL_F64)
         return bl__kernel_fail(call, BL_ERR_DTYPE, "no kernel for %s", bl_dtype_name(dtype));
-    return bl__indices_prepare(call, &call->inputs[POSITIONS]);
+    return bl__indices_prepare(call, call->inputs[POSITIONS]);
 }
 
 static bl_status run_embedding_backward(const bl__call *call)
 {
-    const bl__operand *indices = &call->inputs[POSITIONS], *cotangent = &call->inputs[COTANGENT];
-    const bl__operand *output = &call->outputs[0];
+    const bl__operand *indices = call->inputs[POSITIONS], *cotangent = call->inputs[COTANGENT];
+    const bl__operand *output = call->outputs[0];
     const bl__embedding_attributes *attributes = call->attributes;
     int64_t width = output->size[1];
     size_t row = (size_t)width * bl_dtype_size(output->dtype);
@@ -112,15 +112,15 @@ static bl_status prepare_one_hot(bl__call *call, bl__arena *arena, size_t *scrat
 {
     (void)arena;
     *scratch_bytes = 0;
-    bl_dtype dtype = call->outputs[0].dtype;
+    bl_dtype dtype = call->outputs[0]->dtype;
     if (!one(dtype))
         return bl__kernel_fail(call, BL_ERR_DTYPE, "no kernel for %s", bl_dtype_name(dtype));
-    return bl__indices_prepare(call, &call->inputs[0]);
+    return bl__indices_prepare(call, call->inputs[0]);
 }
 
 static bl_status run_one_hot(const bl__call *call)
 {
-    const bl__operand *indices = &call->inputs[0], *output = &call->outputs[0];
+    const bl__operand *indices = call->inputs[0], *output = call->outputs[0];
     const bl__one_hot_attributes *attributes = call->attributes;
     size_t bytes = bl_dtype_size(output->dtype);
     int64_t classes = attributes->classes;

@@ -7,28 +7,35 @@
 #include "graph/memory.h"
 
 /* One tensor as a kernel sees it: element (i0, i1, ..) stands at data + bytes * sum_d i_d * stride[d].
- * Outputs are always contiguous; so are inputs, unless the kernel's row says BL__STRIDED. */
+ * Outputs are always contiguous; so are inputs, unless the kernel's row says BL__STRIDED. The last two
+ * members are the program's own. */
 typedef struct bl__operand {
     void *data;
     const int64_t *size;
     const int64_t *stride; /* in elements; 0 where broadcast */
     int64_t count;
-    bl_dtype dtype;
-    int rank;
+    uint8_t dtype; /* a bl_dtype */
+    uint8_t rank;
+    bool contiguous;
+    uint32_t storage; /* of the program, where the data is ... */
+    int64_t offset;   /* ... and how many elements into it */
 } bl__operand;
 
-/* One instruction. `plan` is what the kernel's prepare function made of shapes and strides; `message`
- * receives the reason of a failure, without the op's name. */
+enum {
+    BL__MESSAGE_BYTES = 256
+};
+
+/* One instruction. `plan` is what the kernel's prepare function made of shapes and strides, NULL when it made
+ * nothing; `message` receives the reason of a failure, without the op's name. */
 typedef struct bl__call {
-    bl__operand *inputs;
-    bl__operand *outputs;
+    bl__operand *const *inputs; /* a value that several instructions use has one operand for all */
+    bl__operand *const *outputs;
     const void *attributes;
     void *plan;
     void *scratch; /* scratch_bytes of the row's prepare, 64-byte aligned; shared by all instructions */
     uint32_t input_count;
     uint32_t output_count;
-    char *message;
-    size_t message_size;
+    char *message; /* BL__MESSAGE_BYTES of it */
 } bl__call;
 
 enum {

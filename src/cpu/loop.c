@@ -103,8 +103,8 @@ bl_status bl__kernel_fail(const bl__call *call, bl_status status, const char *fo
 {
     va_list arguments;
     va_start(arguments, format);
-    if (call->message && call->message_size > 0)
-        vsnprintf(call->message, call->message_size, format, arguments);
+    if (call->message)
+        vsnprintf(call->message, BL__MESSAGE_BYTES, format, arguments);
     va_end(arguments);
     return status;
 }

@@ -232,7 +232,7 @@ static void prepare_small(struct plan *plan, size_t *scratch_bytes)
 
 static bl_status prepare(bl__call *call, bl__arena *arena, size_t *scratch_bytes)
 {
-    const bl__operand *a = &call->inputs[LEFT], *b = &call->inputs[RIGHT], *c = &call->outputs[0];
+    const bl__operand *a = call->inputs[LEFT], *b = call->inputs[RIGHT], *c = call->outputs[0];
     if (a->dtype != BL_F32 && a->dtype != BL_F64)
         return bl__kernel_fail(call, BL_ERR_DTYPE, "no kernel for %s", bl_dtype_name(a->dtype));
     struct plan *plan = bl__arena_take(arena, sizeof(*plan));
@@ -263,7 +263,7 @@ static bl_status prepare(bl__call *call, bl__arena *arena, size_t *scratch_bytes
 static bl_status run(const bl__call *call)
 {
     const struct plan *plan = call->plan;
-    const bl__operand *output = &call->outputs[0];
+    const bl__operand *output = call->outputs[0];
     char *product = output->data;
     if (output->count == 0)
         return BL_OK;
@@ -277,8 +277,8 @@ static bl_status run(const bl__call *call)
     do {
         for (int64_t i = 0; i < row; i++, product = bl__at(product, plan->bytes, plan->product_size)) {
             char *factor[FACTORS] = {
-                bl__at(call->inputs[LEFT].data, plan->bytes, place.offset[LEFT] + i * left_step),
-                bl__at(call->inputs[RIGHT].data, plan->bytes, place.offset[RIGHT] + i * right_step)};
+                bl__at(call->inputs[LEFT]->data, plan->bytes, place.offset[LEFT] + i * left_step),
+                bl__at(call->inputs[RIGHT]->data, plan->bytes, place.offset[RIGHT] + i * right_step)};
             multiply(plan, factor[plan->first], factor[1 - plan->first], product, call->scratch);
         }
     } while (bl__loop_next(&plan->batch, &place));

@@ -17,7 +17,7 @@ enum {
 static bl__draw draw_of(const bl__call *call)
 {
     const bl__random_attributes *attributes = call->attributes;
-    const int64_t *state = call->inputs[call->input_count - 1].data;
+    const int64_t *state = call->inputs[call->input_count - 1]->data;
     return (bl__draw){.seed = (uint64_t)state[0], .run = (uint64_t)state[1], .stream = attributes->stream};
 }
 
@@ -101,7 +101,7 @@ static void normal_f64(int64_t n, void *out, const uint32_t *words, double mean,
 static bl_status run_fill(const bl__call *call, fill_function *f32, fill_function *f64)
 {
     const bl__random_attributes *attributes = call->attributes;
-    const bl__operand *out = &call->outputs[0];
+    const bl__operand *out = call->outputs[0];
     bool narrow = attributes->dtype == BL_F32, cast = narrow && out->dtype == BL_F64;
     bl__draw draw = draw_of(call);
     for (int64_t start = 0; start < out->count; start += TILE) {
@@ -169,7 +169,7 @@ static double probability_at(const bl__operand *probabilities, int64_t i)
 static bl_status run_bernoulli(const bl__call *call)
 {
     const bl__random_attributes *attributes = call->attributes;
-    const bl__operand *out = &call->outputs[0], *each = call->input_count > 1 ? &call->inputs[0] : NULL;
+    const bl__operand *out = call->outputs[0], *each = call->input_count > 1 ? call->inputs[0] : NULL;
     uint64_t below = each ? 0 : threshold(attributes->a);
     bl__draw draw = draw_of(call);
     for (int64_t start = 0; start < out->count; start += TILE) {
@@ -209,7 +209,7 @@ DROP(f64, double)
 static bl_status run_dropout(const bl__call *call)
 {
     const bl__random_attributes *attributes = call->attributes;
-    const bl__operand *x = &call->inputs[0], *y = &call->outputs[0];
+    const bl__operand *x = call->inputs[0], *y = call->outputs[0];
     size_t bytes = bl_dtype_size(x->dtype);
     bl__draw draw = draw_of(call);
     for (int64_t start = 0; start < y->count; start += TILE) {

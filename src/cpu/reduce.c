@@ -170,7 +170,7 @@ ARGMAX(i64, int64_t, INT64_MIN)
 
 static bl_status prepare(bl__call *call, bl__arena *arena, const struct reducer *const *reducers)
 {
-    const bl__operand *x = &call->inputs[0];
+    const bl__operand *x = call->inputs[0];
     const bl__reduce_attributes *attributes = call->attributes;
     const struct reducer *reducer = reducers[x->dtype];
     if (!reducer)
@@ -180,7 +180,7 @@ static bl_status prepare(bl__call *call, bl__arena *arena, const struct reducer 
         return BL_ERR_MEMORY;
     plan->reducer = reducer;
     plan->input_bytes = bl_dtype_size(x->dtype);
-    plan->output_bytes = bl_dtype_size(call->outputs[0].dtype);
+    plan->output_bytes = bl_dtype_size(call->outputs[0]->dtype);
     bl__loop_init(&plan->kept, 1);
     bl__loop_init(&plan->reduced, 1);
     for (int d = 0; d < x->rank; d++)
@@ -262,8 +262,8 @@ static void run_empty(const struct plan *plan, char *y)
 static bl_status run(const bl__call *call)
 {
     const struct plan *plan = call->plan;
-    const char *x = call->inputs[0].data;
-    char *y = call->outputs[0].data;
+    const char *x = call->inputs[0]->data;
+    char *y = call->outputs[0]->data;
     if (plan->kept.count == 0)
         return BL_OK;
     if (plan->reduced.count == 0)

@@ -80,7 +80,7 @@ static void set_rows(struct plan *plan, const bl__operand *y, const bl__operand 
 static bl_status prepare(bl__call *call, bl__arena *arena, size_t *scratch_bytes)
 {
     const bl__rotary_attributes *attributes = call->attributes;
-    const bl__operand *x = &call->inputs[0], *positions = &call->inputs[1], *y = &call->outputs[0];
+    const bl__operand *x = call->inputs[0], *positions = call->inputs[1], *y = call->outputs[0];
     int last = x->rank - 1;
     struct plan *plan = bl__arena_take(arena, sizeof(*plan));
     if (!plan)
@@ -138,14 +138,14 @@ static void fill_table(const struct plan *plan, const bl__operand *positions, bl
 static bl_status run(const bl__call *call)
 {
     const struct plan *plan = call->plan;
-    const bl__operand *x = &call->inputs[0], *y = &call->outputs[0];
+    const bl__operand *x = call->inputs[0], *y = call->outputs[0];
     bl__place place = {{0}, {0}};
     int64_t rows = bl__loop_row(&plan->rows), step[WALKED];
     if (y->count == 0)
         return BL_OK;
     for (int k = 0; k < WALKED; k++)
         step[k] = bl__loop_step(&plan->rows, k);
-    fill_table(plan, &call->inputs[1], x->dtype, call->scratch);
+    fill_table(plan, call->inputs[1], x->dtype, call->scratch);
     do {
         for (int64_t r = 0; r < rows; r++)
             plan->turn(plan->pairs, bl__at(y->data, plan->bytes, place.offset[TO] + r * step[TO]),

@@ -59,7 +59,7 @@ static int64_t pitch(const struct plan *plan)
 static bl_status prepare(bl__call *call, bl__arena *arena, size_t *scratch_bytes, row_function *f32,
                          row_function *f64)
 {
-    const bl__operand *x = &call->inputs[0], *y = &call->outputs[0];
+    const bl__operand *x = call->inputs[0], *y = call->outputs[0];
     const bl__axis_attributes *attributes = call->attributes;
     if (x->dtype != BL_F32 && x->dtype != BL_F64)
         return bl__kernel_fail(call, BL_ERR_DTYPE, "no kernel for %s", bl_dtype_name(x->dtype));
@@ -106,12 +106,12 @@ static bl_status run(const bl__call *call)
     bl__place place = {{0}, {0}};
     int64_t rows = bl__loop_row(&plan->rows), together = plan->packed ? PACKED : 1;
     int64_t y_step = bl__loop_step(&plan->rows, TO), x_step = bl__loop_step(&plan->rows, FROM);
-    if (call->outputs[0].count == 0)
+    if (call->outputs[0]->count == 0)
         return BL_OK;
     do {
         for (int64_t r = 0; r < rows; r += together) {
-            char *y = bl__at(call->outputs[0].data, plan->bytes, place.offset[TO] + r * y_step);
-            const char *x = bl__at_const(call->inputs[0].data, plan->bytes, place.offset[FROM] + r * x_step);
+            char *y = bl__at(call->outputs[0]->data, plan->bytes, place.offset[TO] + r * y_step);
+            const char *x = bl__at_const(call->inputs[0]->data, plan->bytes, place.offset[FROM] + r * x_step);
             if (plan->packed)
                 run_packed(plan, rows - r < together ? rows - r : together, y, y_step, x, x_step,
                            call->scratch);

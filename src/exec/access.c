@@ -31,7 +31,7 @@ static bl__input *find_input(bl_program *p, const char *op, const bl_tensor *ten
         bl__program_fail(p, BL_ERR_ARGUMENT, op, "the tensor is not an input");
         return NULL;
     }
-    const bl__input_attributes *attributes = tensor->node->attributes;
+    const bl__input_attributes *attributes = bl__attributes(tensor->node);
     for (size_t i = 0; i < p->input_count; i++) {
         bl__input *input = &p->inputs[i];
         if (input->ordinal == attributes->ordinal && same_type(p, input->dtype, input->shape, tensor))
@@ -127,7 +127,7 @@ bl_status bl_read(bl_program *program, const bl_tensor *output, void *data, size
                                 bl_dtype_name(found->dtype), BL__SHAPE_TEXT(found->shape), found->bytes,
                                 bytes, data ? "" : " at NULL");
     if (bytes > 0)
-        memcpy(data, bl__source_data(program, found->source), bytes);
+        memcpy(data, bl__value_data(program, found->value), bytes);
     return BL_OK;
 }
 
@@ -135,7 +135,7 @@ const void *bl_output_data(bl_program *program, const bl_tensor *output)
 {
     bl_status status;
     const bl__output *found = usable(program, &status) ? find_output(program, "output_data", output) : NULL;
-    return found ? bl__source_data(program, found->source) : NULL;
+    return found ? bl__value_data(program, found->value) : NULL;
 }
 
 double bl__element_as_double(bl_dtype dtype, const void *data, int64_t index)
@@ -168,7 +168,7 @@ double bl_item(bl_program *program, const bl_tensor *output)
     if (!found)
         return (double)NAN;
     if (bl_shape_count(found->shape) == 1)
-        return bl__element_as_double(found->dtype, bl__source_data(program, found->source), 0);
+        return bl__element_as_double(found->dtype, bl__value_data(program, found->value), 0);
     bl__program_fail(program, BL_ERR_SHAPE, "item", "%s is not one element", BL__SHAPE_TEXT(found->shape));
     return (double)NAN;
 }
@@ -193,7 +193,7 @@ double bl_item_at(bl_program *program, const bl_tensor *output, bl_shape index)
         }
         flat = flat * found->shape.size[d] + index.size[d];
     }
-    return bl__element_as_double(found->dtype, bl__source_data(program, found->source), flat);
+    return bl__element_as_double(found->dtype, bl__value_data(program, found->value), flat);
 }
 
 bool bl__frozen_has(const bl_program *program, const bl_tensor *leaf)
@@ -209,7 +209,7 @@ double *bl__frozen_values(bl_program *program, const bl_tensor *leaf)
 {
     for (size_t i = 0; i < program->leaf_count; i++) {
         if (program->leaves[i].node == leaf->node->id)
-            return bl__source_data(program, (bl__source){program->leaves[i].storage, 0});
+            return bl__value_data(program, program->leaves[i].value);
     }
     return NULL;
 }

@@ -18,39 +18,52 @@ static bool mark_needed(bl__lowering *l, bl_tensor *const *outputs, size_t count
         int64_t id = outputs[i]->node->id;
         l->node_count = id >= l->node_count ? id + 1 : l->node_count;
     }
-    l->needed = bl__allocate(l->allocator, (size_t)l->node_count, sizeof(*l->needed));
     l->first_value = bl__allocate(l->allocator, (size_t)l->node_count, sizeof(*l->first_value));
-    if (!l->needed || !l->first_value)
+    if (!l->first_value)
         return false;
     for (size_t i = 0; i < count; i++)
-        l->needed[outputs[i]->node->id] = true;
+        l->first_value[outputs[i]->node->id] = 1;
     for (int64_t id = l->node_count - 1; id >= 0; id--) {
         const bl__node *node = l->graph->nodes[id];
-        if (!l->needed[id])
-            continue;
-        l->first_value[id] = l->value_count;
-        l->value_count += (size_t)node->op->output_count;
-        for (size_t i = 0; i < node->input_count; i++)
-            l->needed[node->inputs[i]->node->id] = true;
+        for (size_t i = 0; i < node->input_count && l->first_value[id]; i++)
+            l->first_value[node->inputs[i]->node->id] = 1;
     }
-    l->values = bl__allocate(l->allocator, l->value_count, sizeof(*l->values));
-    return l->values != NULL;
+    return true;
 }
 
-/* Makes room for what lowering will append, copies that it inserts apart, so that nothing is moved. */
+/* Counts what lowering will append, copies that it inserts apart, and makes room for it, so that nothing is
+ * moved. False without memory, or when there are too many values, which is reported. */
 static bool reserve(bl__lowering *l, size_t output_count)
 {
-    const unsigned other = BL_OP_LEAF | BL_OP_EFFECT;
     bl_program *p = l->program;
-    size_t instructions = output_count;
+    size_t instructions = output_count, operands = 2 * output_count, storages = output_count, values = 0;
     for (int64_t id = 0; id < l->node_count; id++) {
-        const bl_op *op = l->graph->nodes[id]->op;
-        instructions += l->needed[id] && !(op->flags & other) && !op->view;
+        const bl__node *node = l->graph->nodes[id];
+        size_t outputs = (size_t)node->op->output_count;
+        if (!l->first_value[id])
+            continue;
+        l->first_value[id] = (uint32_t)values + 1;
+        values += outputs;
+        if (node->op->view || (node->op->flags & BL_OP_EFFECT))
+            continue;
+        storages += outputs;
+        if (node->op->flags & BL_OP_LEAF)
+            continue;
+        instructions++;
+        operands += node->input_count + outputs;
     }
-    return bl__reserve(l->allocator, &p->instructions, &p->instruction_capacity, instructions,
+    if (values >= UINT32_MAX) {
+        bl__program_fail(p, BL_ERR_OVERFLOW, "compile", "the program has too many values");
+        return false;
+    }
+    const bl_allocator *a = l->allocator;
+    l->values = bl__arena_take(&p->arena, values * sizeof(*l->values));
+    return l->values &&
+           bl__reserve(a, &p->instructions, &p->instruction_capacity, instructions,
                        sizeof(*p->instructions)) &&
-           bl__reserve(l->allocator, &p->storages, &p->storage_capacity, l->value_count + output_count,
-                       sizeof(*p->storages));
+           bl__reserve(a, &p->operands, &p->operand_capacity, operands, sizeof(*p->operands)) &&
+           bl__reserve(a, &p->storages, &p->storage_capacity, storages, sizeof(*p->storages)) &&
+           bl__reserve(a, &l->lifetimes, &l->lifetime_capacity, storages, sizeof(*l->lifetimes));
 }
 
 static bool check_outputs(bl_context *context, bl_error *error, bl_tensor *const *outputs, size_t count)
@@ -114,6 +127,7 @@ void bl_program_free(bl_program *program)
     free_states_and_inputs(program, a);
     bl__release_data(a, program->workspace, program->planned_bytes + program->scratch_bytes);
     bl__release(a, program->instructions, program->instruction_capacity, sizeof(*program->instructions));
+    bl__release(a, program->operands, program->operand_capacity, sizeof(*program->operands));
     bl__release(a, program->storages, program->storage_capacity, sizeof(*program->storages));
     bl__release(a, program->states, program->state_capacity, sizeof(*program->states));
     bl__release(a, program->inputs, program->input_capacity, sizeof(*program->inputs));
@@ -127,9 +141,8 @@ void bl_program_free(bl_program *program)
 
 static void free_lowering(bl__lowering *l)
 {
-    bl__release(l->allocator, l->needed, (size_t)l->node_count, sizeof(*l->needed));
     bl__release(l->allocator, l->first_value, (size_t)l->node_count, sizeof(*l->first_value));
-    bl__release(l->allocator, l->values, l->value_count, sizeof(*l->values));
+    bl__release(l->allocator, l->lifetimes, l->lifetime_capacity, sizeof(*l->lifetimes));
     bl__release(l->allocator, l->state_table, l->state_table_size, sizeof(*l->state_table));
 }
 
@@ -137,21 +150,22 @@ static void free_lowering(bl__lowering *l)
 static void name_node(bl__lowering *l, const bl__node *node)
 {
     bl_error *error = &l->program->head.error;
-    if (node->scope)
-        snprintf(error->scope, sizeof(error->scope), "%s", node->scope->path);
-    if (node->file)
-        bl__report_place(l->program->head.context, error, node->file, node->line);
+    if (node->origin->scope)
+        snprintf(error->scope, sizeof(error->scope), "%s", node->origin->scope->path);
+    if (node->origin->file)
+        bl__report_place(l->program->head.context, error, node->origin->file, node->origin->line);
 }
 
 /* Fills the program; on failure l->program->head.error says why. */
 static void build(bl__lowering *l, bl_tensor *const *outputs, size_t count)
 {
     if (!mark_needed(l, outputs, count) || !reserve(l, count)) {
-        bl__lower_out_of_memory(l);
+        if (bl__lowering_ok(l))
+            bl__lower_out_of_memory(l);
         return;
     }
     for (int64_t id = 0; id < l->node_count && bl__lowering_ok(l); id++) {
-        if (!l->needed[id])
+        if (!l->first_value[id])
             continue;
         bl__lower_node(l, l->graph->nodes[id]);
         if (!bl__lowering_ok(l))
@@ -160,7 +174,7 @@ static void build(bl__lowering *l, bl_tensor *const *outputs, size_t count)
     for (size_t i = 0; i < count && bl__lowering_ok(l); i++)
         bl__lower_output(l, outputs[i]);
     if (bl__lowering_ok(l))
-        bl__plan(l->program);
+        bl__plan(l->program, l->lifetimes);
 }
 
 /* The context's invalid program, with an error reported before. Each time it is given it holds the context,

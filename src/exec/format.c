@@ -18,14 +18,15 @@ size_t bl_program_workspace_bound(const bl_program *program)
 }
 
 /* "f32 [2,3] @128": dtype, shape, and where it is. */
-static void add_operand(bl__text *text, const bl_program *p, const bl__operand *operand, bl__source source)
+static void add_operand(bl__text *text, const bl_program *p, const bl__operand *operand)
 {
-    const bl__storage *storage = &p->storages[source.storage];
-    bl__text_add(text, "%s ", bl_dtype_name(operand->dtype));
+    const bl__storage *storage = &p->storages[operand->storage];
+    size_t offset = (size_t)operand->offset * bl_dtype_size((bl_dtype)operand->dtype);
+    bl__text_add(text, "%s ", bl_dtype_name((bl_dtype)operand->dtype));
     bl__text_shape(text, bl_shape_of(operand->rank, operand->size));
     switch ((bl__location)storage->place) {
     case BL__WORKSPACE:
-        bl__text_add(text, " @%zu", p->storages[storage->root].offset + source.offset);
+        bl__text_add(text, " @%zu", p->storages[storage->root].offset + offset);
         break;
     case BL__CONSTANT:
         bl__text_add(text, " constant");
@@ -42,21 +43,22 @@ static void add_operand(bl__text *text, const bl_program *p, const bl__operand *
 static void add_instruction(bl__text *text, const bl_program *p, size_t index)
 {
     const bl__instruction *instruction = &p->instructions[index];
+    const bl__instruction_name *name = instruction->name;
     const bl__call *call = &instruction->call;
-    bl__text_add(text, "%6zu  %-18s ", index, instruction->op);
+    bl__text_add(text, "%6zu  %-18s ", index, name->op);
     for (size_t i = 0; i < call->output_count; i++) {
         bl__text_add(text, i ? ", " : "");
-        add_operand(text, p, &call->outputs[i], instruction->sources[call->input_count + i]);
+        add_operand(text, p, call->outputs[i]);
     }
     bl__text_add(text, " <- ");
     for (size_t i = 0; i < call->input_count; i++) {
         bl__text_add(text, i ? ", " : "");
-        add_operand(text, p, &call->inputs[i], instruction->sources[i]);
+        add_operand(text, p, call->inputs[i]);
     }
-    if (instruction->scope)
-        bl__text_add(text, "  in %s", instruction->scope);
-    if (instruction->label)
-        bl__text_add(text, "  (%s)", instruction->label);
+    if (name->scope)
+        bl__text_add(text, "  in %s", name->scope);
+    if (name->label)
+        bl__text_add(text, "  (%s)", name->label);
     bl__text_add(text, "\n");
 }
 

@@ -205,7 +205,7 @@ static void leaf_name(const bl_tensor *leaf, char *name, size_t size)
     if (parameter)
         snprintf(name, size, "%s", parameter->name);
     else if (leaf->node->op->key == BL__KEY_input)
-        snprintf(name, size, "%s", ((const bl__input_attributes *)leaf->node->attributes)->name);
+        snprintf(name, size, "%s", ((const bl__input_attributes *)bl__attributes(leaf->node))->name);
     else
         snprintf(name, size, "%%%lld", (long long)leaf->node->id);
 }

@@ -12,20 +12,15 @@ typedef struct bl__dims {
     int rank;
 } bl__dims;
 
-/* Where the value of a tensor is: a layout over a storage. */
-typedef struct bl__value {
-    size_t storage;
-    int64_t offset; /* elements */
-    const int64_t *size;
-    const int64_t *stride;
-    int64_t count;
-    uint8_t rank;
-    uint8_t dtype; /* in the program's precision */
-    bool contiguous;
-} bl__value;
+/* The name of the instructions that come from an op recorded at one place, as the program keeps it. */
+typedef struct bl__named {
+    const bl__origin *from;
+    const bl__instruction_name *name;
+} bl__named;
 
 enum {
-    BL__DIMS_CACHE = 64
+    BL__DIMS_CACHE = 64,
+    BL__NAME_CACHE = 64
 };
 
 typedef struct bl__lowering {
@@ -33,13 +28,15 @@ typedef struct bl__lowering {
     bl_graph *graph;
     const bl_allocator *allocator;
     int64_t node_count; /* nodes up to the last output */
-    bool *needed;
-    size_t *first_value; /* by node id */
-    bl__value *values;
-    size_t value_count;
+    uint32_t
+        *first_value;    /* by node id: the index of its first output's value + 1; 0 when nothing needs it */
+    bl__operand *values; /* in the program's arena; those of copies stand apart */
+    bl__lifetime *lifetimes; /* of the program's storages */
+    size_t lifetime_capacity;
     size_t *state_table; /* open addressing: index of a state + 1, by parameter id */
     size_t state_table_size;
     bl__dims dims[BL__DIMS_CACHE];
+    bl__named names[BL__NAME_CACHE];
     const bl__scope *scope; /* the last one whose path was copied */
     const char *scope_path;
 } bl__lowering;
@@ -52,22 +49,41 @@ void bl__lower_output(bl__lowering *l, const bl_tensor *tensor);
 /* ---- shared by the files that lower ---- */
 
 bl_dtype bl__lower_dtype(const bl__lowering *l, bl_dtype dtype);
-bl__value *bl__value_of(bl__lowering *l, const bl_tensor *tensor);
+/* The value of a tensor, described in the program's precision once its node has been lowered. */
+bl__operand *bl__value_of(bl__lowering *l, const bl_tensor *tensor);
 /* Sizes and contiguous strides in the arena, the same pointers for the same shape mostly; NULL without
  * memory. */
 const bl__dims *bl__dims_of(bl__lowering *l, int rank, const int64_t *size);
 /* A new storage; SIZE_MAX without memory, reported. */
 size_t bl__new_storage(bl__lowering *l, bl__location place, size_t bytes);
 /* Describes the contiguous value of a tensor in a storage. False without memory, reported. */
-bool bl__contiguous_value(bl__lowering *l, const bl_tensor *tensor, size_t storage, bl__value *value);
-/* The same elements, contiguous, in a workspace storage of their own. False without memory, reported. */
-bool bl__copy_value(bl__lowering *l, const bl__node *origin, const bl__value *from, bl__value *to);
+bool bl__contiguous_value(bl__lowering *l, const bl_tensor *tensor, size_t storage, bl__operand *value);
 /* Whether strides are those of the contiguous layout, sizes of 1 apart. */
 bool bl__is_contiguous(int rank, const int64_t *size, const int64_t *stride);
 /* The index of a parameter's state, new where it is seen first; SIZE_MAX without memory, reported. */
 size_t bl__state_of(bl__lowering *l, bl_parameter *parameter);
 
-/* lower_leaf.c and lower_effect.c */
+/* ---- lower_instruction.c ---- */
+
+/* The kernel of an op on the program's device; NULL when it has none. */
+const bl__kernel *bl__kernel_of(const bl__lowering *l, int key);
+/* Appends an instruction for a node, prepared; NULL without memory or when the kernel refuses. */
+bl__instruction *bl__add_instruction(bl__lowering *l, const bl__node *node, const char *op,
+                                     const bl__kernel *kernel, bl__operand *const *inputs, size_t input_count,
+                                     bl__operand *outputs, size_t output_count, const void *attributes);
+/* Appends a copy: the same elements, contiguous, in a workspace storage of their own. NULL without memory,
+ * reported. */
+bl__operand *bl__copy_value(bl__lowering *l, const bl__node *node, bl__operand *from);
+
+/* ---- lower_user.c ---- */
+
+/* The kernel that calls an op's compute function, and what an instruction of it needs as its plan; NULL
+ * without memory. */
+extern const bl__kernel bl__user_kernel;
+void *bl__user_plan(bl__lowering *l, const bl_op *op, const bl__instruction *instruction);
+
+/* ---- lower_leaf.c and lower_effect.c ---- */
+
 void bl__lower_leaf(bl__lowering *l, const bl__node *node);
 void bl__lower_effect(bl__lowering *l, const bl__node *node);
 void bl__lower_draw(bl__lowering *l, const bl__node *node);

@@ -3,29 +3,23 @@
 #include "ops/attributes.h"
 #include "ops/keys.h"
 
-/* A value in workspace memory of its own run of bytes, which nothing overwrites: itself, or a copy. */
-static bool settle(bl__lowering *l, const bl__node *origin, const bl__value *from, bl__value *to)
+/* The value of a tensor in workspace memory of its own run of bytes, which nothing overwrites: as it is, or a
+ * copy. NULL without memory, reported. */
+static const bl__operand *settle(bl__lowering *l, const bl__node *node, const bl_tensor *tensor)
 {
-    bl__storage *storage = &l->program->storages[from->storage];
-    *to = *from;
-    if (!from->contiguous || storage->place != BL__WORKSPACE) {
-        if (!bl__copy_value(l, origin, from, to))
-            return false;
-        storage = &l->program->storages[to->storage];
-    }
-    storage->last = INT64_MAX;
-    return true;
-}
-
-static bl__source source_of(const bl__value *value)
-{
-    return (bl__source){value->storage, (size_t)value->offset * bl_dtype_size((bl_dtype)value->dtype)};
+    const bl_program *p = l->program;
+    bl__operand *value = bl__value_of(l, tensor);
+    if (!value->contiguous || p->storages[value->storage].place != BL__WORKSPACE)
+        value = bl__copy_value(l, node, value);
+    if (value)
+        l->lifetimes[value->storage].last = INT64_MAX;
+    return value;
 }
 
 /* state[.., start : start + n, ..] = value as `rows` runs; the whole state is one run. */
 static void set_runs(bl__effect *effect, const bl__node *node, const bl_tensor *value)
 {
-    const bl__assign_attributes *attributes = node->attributes;
+    const bl__assign_attributes *attributes = bl__attributes(node);
     const bl_shape *state = &attributes->parameter->shape;
     *effect = (bl__effect){.rows = 1, .run = value->count, .stride = 0, .start = 0};
     if (node->op->key != BL__KEY_assign_slice)
@@ -42,12 +36,12 @@ static void set_runs(bl__effect *effect, const bl__node *node, const bl_tensor *
 
 static void lower_assign(bl__lowering *l, const bl__node *node)
 {
-    const bl__assign_attributes *attributes = node->attributes;
+    const bl__assign_attributes *attributes = bl__attributes(node);
     const bl_tensor *tensor = node->inputs[0];
     bl_program *p = l->program;
-    bl__value value;
     size_t state = bl__state_of(l, attributes->parameter);
-    if (state == SIZE_MAX || !settle(l, node, bl__value_of(l, tensor), &value))
+    const bl__operand *value = state == SIZE_MAX ? NULL : settle(l, node, tensor);
+    if (!value)
         return;
     if (p->states[state].written) {
         bl__program_fail(p, BL_ERR_STATE, "compile",
@@ -65,8 +59,7 @@ static void lower_assign(bl__lowering *l, const bl__node *node)
     bl__effect *effect = &p->effects[p->effect_count++];
     set_runs(effect, node, tensor);
     effect->state = state;
-    effect->dtype = (bl_dtype)value.dtype;
-    effect->source = source_of(&value);
+    effect->value = value;
 }
 
 void bl__lower_effect(bl__lowering *l, const bl__node *node)
@@ -97,10 +90,10 @@ void bl__lower_draw(bl__lowering *l, const bl__node *node)
 void bl__lower_output(bl__lowering *l, const bl_tensor *tensor)
 {
     bl_program *p = l->program;
-    bl__value value;
     if (tensor->node->op->flags & BL_OP_EFFECT)
         return;
-    if (!settle(l, tensor->node, bl__value_of(l, tensor), &value))
+    const bl__operand *value = settle(l, tensor->node, tensor);
+    if (!value)
         return;
     if (p->output_count == p->output_capacity &&
         !bl__grow(l->allocator, &p->outputs, &p->output_capacity, sizeof(*p->outputs))) {
@@ -110,8 +103,8 @@ void bl__lower_output(bl__lowering *l, const bl_tensor *tensor)
     p->outputs[p->output_count++] =
         (bl__output){.node = tensor->node->id,
                      .index = tensor->output,
-                     .dtype = (bl_dtype)value.dtype,
+                     .dtype = (bl_dtype)value->dtype,
                      .shape = bl_tensor_shape(tensor),
-                     .bytes = (size_t)value.count * bl_dtype_size((bl_dtype)value.dtype),
-                     .source = source_of(&value)};
+                     .bytes = (size_t)value->count * bl_dtype_size((bl_dtype)value->dtype),
+                     .value = value};
 }

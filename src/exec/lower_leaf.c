@@ -33,7 +33,7 @@ static void *constant_block(bl__lowering *l, const bl_tensor *tensor, size_t cou
 
 static void lower_constant(bl__lowering *l, const bl__node *node)
 {
-    const bl__constant_attributes *attributes = node->attributes;
+    const bl__constant_attributes *attributes = bl__attributes(node);
     const bl_tensor *tensor = &node->outputs[0];
     size_t storage;
     void *data = constant_block(l, tensor, (size_t)tensor->count, &storage);
@@ -69,9 +69,9 @@ static void set_value(void *data, bl_dtype dtype, double value)
 /* A full tensor is one element that every stride stays on. */
 static void lower_full(bl__lowering *l, const bl__node *node)
 {
-    const bl__full_attributes *attributes = node->attributes;
+    const bl__full_attributes *attributes = bl__attributes(node);
     const bl_tensor *tensor = &node->outputs[0];
-    bl__value *value = bl__value_of(l, tensor);
+    bl__operand *value = bl__value_of(l, tensor);
     size_t storage;
     void *data = constant_block(l, tensor, 1, &storage);
     if (!data || !bl__contiguous_value(l, tensor, storage, value))
@@ -83,10 +83,10 @@ static void lower_full(bl__lowering *l, const bl__node *node)
 
 static void lower_input(bl__lowering *l, const bl__node *node)
 {
-    const bl__input_attributes *attributes = node->attributes;
+    const bl__input_attributes *attributes = bl__attributes(node);
     const bl_tensor *tensor = &node->outputs[0];
     bl_program *p = l->program;
-    bl__value *value = bl__value_of(l, tensor);
+    bl__operand *value = bl__value_of(l, tensor);
     bl_dtype dtype = bl__lower_dtype(l, (bl_dtype)tensor->dtype);
     size_t bytes = (size_t)tensor->count * bl_dtype_size(dtype);
     size_t storage = bl__new_storage(l, BL__INPUT, bytes);
@@ -109,10 +109,10 @@ static void lower_input(bl__lowering *l, const bl__node *node)
 /* A parameter's own memory, or the private f64 copy that this precision, or a frozen program, wants. */
 static void lower_parameter(bl__lowering *l, const bl__node *node)
 {
-    const bl__parameter_attributes *attributes = node->attributes;
+    const bl__parameter_attributes *attributes = bl__attributes(node);
     const bl_tensor *tensor = &node->outputs[0];
     bl_parameter *parameter = attributes->parameter;
-    bl__value *value = bl__value_of(l, tensor);
+    bl__operand *value = bl__value_of(l, tensor);
     bl_dtype dtype = bl__lower_dtype(l, parameter->dtype);
     size_t storage = bl__new_storage(l, BL__STATE, (size_t)tensor->count * bl_dtype_size(dtype));
     size_t index = storage == SIZE_MAX ? SIZE_MAX : bl__state_of(l, parameter);
@@ -142,7 +142,7 @@ static void note_leaf(bl__lowering *l, const bl__node *node)
         !bl__grow(l->allocator, &p->leaves, &p->leaf_capacity, sizeof(*p->leaves)))
         bl__lower_out_of_memory(l);
     else
-        p->leaves[p->leaf_count++] = (bl__leaf){node->id, bl__value_of(l, &node->outputs[0])->storage};
+        p->leaves[p->leaf_count++] = (bl__leaf){node->id, bl__value_of(l, &node->outputs[0])};
 }
 
 void bl__lower_leaf(bl__lowering *l, const bl__node *node)

@@ -46,7 +46,7 @@ static bool check_strides(bl__op_checker *c, bl__op_sample *s)
         bool is_state = (c->op->flags & BL__OP_RANDOM) && i + 1 == node->input_count;
         inputs[i] = node->inputs[i]->count > 0 && !is_state ? spread(node->inputs[i]) : node->inputs[i];
     }
-    bl_tensor *again = bl_apply(s->graph, node->op, inputs, node->input_count, node->attributes);
+    bl_tensor *again = bl_apply(s->graph, node->op, inputs, node->input_count, bl__attributes(node));
     if (!bl_tensor_valid(again))
         return bl__op_failed(c, s, "strides", "%s", bl_graph_error(s->graph)->message);
     for (int i = 0; i < c->op->output_count; i++) {
@@ -68,7 +68,7 @@ static bool check_decomposition(bl__op_checker *c, bl__op_sample *s)
     if (!node || !c->op->decompose)
         return true;
     double tolerance = bl__sampler_dtype(s->sampler) == BL_F32 ? 1e-5 : 1e-12;
-    c->op->decompose(s->graph, node->inputs, node->input_count, node->attributes, parts);
+    c->op->decompose(s->graph, node->inputs, node->input_count, bl__attributes(node), parts);
     for (int i = 0; i < c->op->output_count; i++) {
         if (bl_tensor_valid(parts[i]) &&
             !bl_shape_equal(bl_tensor_shape(parts[i]), bl_tensor_shape(&node->outputs[i])))
@@ -101,7 +101,8 @@ static bool check_dtype(bl__op_checker *c, bl__op_sample *s, bl_tensor **inputs,
     bool stored = dtype == BL_BF16 || dtype == BL_F16;
     inputs[index] = bl_full(s->graph, stored ? BL_F32 : dtype, bl_tensor_shape(own), 0);
     inputs[index] = stored ? bl_cast(inputs[index], dtype) : inputs[index];
-    bl_tensor *output = bl_apply(s->graph, s->node->op, inputs, s->node->input_count, s->node->attributes);
+    bl_tensor *output =
+        bl_apply(s->graph, s->node->op, inputs, s->node->input_count, bl__attributes(s->node));
     inputs[index] = own;
     if (bl_tensor_valid(output)) {
         bl_program *program = bl_compile_list(c->context, &output, 1, NULL);

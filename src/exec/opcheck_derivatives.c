@@ -223,7 +223,8 @@ bool bl__op_check_shared_input(bl__op_checker *c, bl__op_sample *s)
         return true;
     memcpy(inputs, s->node->inputs, s->node->input_count * sizeof(*inputs));
     inputs[second] = inputs[first];
-    bl_tensor *output = bl_apply(s->graph, s->node->op, inputs, s->node->input_count, s->node->attributes);
+    bl_tensor *output =
+        bl_apply(s->graph, s->node->op, inputs, s->node->input_count, bl__attributes(s->node));
     if (!bl_tensor_valid(output)) /* the op may refuse it */
         return bl_graph_clear_error(s->graph), true;
     return !bl__op_is_real(output) || check(c, s, "shared input", output);

@@ -9,6 +9,7 @@ typedef struct range {
 /* The free ranges in the order of their offsets, none touching the next; beyond `top` everything is free. */
 typedef struct workspace_planner {
     bl_program *program;
+    bl__lifetime *lifetimes; /* by storage */
     const bl_allocator *allocator;
     range *ranges;
     size_t count, capacity;
@@ -76,7 +77,8 @@ static bool give(workspace_planner *p, size_t offset, size_t bytes)
 
 static bool same_layout(const bl__operand *a, const bl__operand *b)
 {
-    if (a->count != b->count || bl_dtype_size(a->dtype) != bl_dtype_size(b->dtype) || a->rank != b->rank)
+    if (a->count != b->count || a->rank != b->rank ||
+        bl_dtype_size((bl_dtype)a->dtype) != bl_dtype_size((bl_dtype)b->dtype))
         return false;
     for (int d = 0; d < a->rank; d++) {
         if (a->size[d] != b->size[d] || (a->size[d] != 1 && a->stride[d] != b->stride[d]))
@@ -87,21 +89,23 @@ static bool same_layout(const bl__operand *a, const bl__operand *b)
 
 /* The root of an input's storage over which the output can be written: the input covers it whole in the
  * output's layout, dies here, and no other input reads it in another layout. SIZE_MAX when there is none. */
-static size_t in_place(const bl_program *p, const bl__instruction *instruction, int64_t index)
+static size_t in_place(const workspace_planner *planner, const bl__instruction *instruction, int64_t index)
 {
+    const bl_program *p = planner->program;
     const bl__call *call = &instruction->call;
     if (!(instruction->kernel->flags & BL__IN_PLACE) || call->output_count != 1)
         return SIZE_MAX;
-    const bl__operand *output = &call->outputs[0];
-    size_t bytes = p->storages[instruction->sources[call->input_count].storage].bytes;
+    const bl__operand *output = call->outputs[0];
+    size_t bytes = planner->lifetimes[output->storage].bytes;
     for (size_t i = 0; i < call->input_count; i++) {
-        size_t root = p->storages[instruction->sources[i].storage].root;
-        const bl__storage *storage = &p->storages[root];
-        bool fits =
-            storage->place == BL__WORKSPACE && storage->last == index && storage->bytes == bytes && bytes > 0;
+        size_t root = p->storages[call->inputs[i]->storage].root;
+        const bl__lifetime *lifetime = &planner->lifetimes[root];
+        bool fits = p->storages[root].place == BL__WORKSPACE && lifetime->last == index &&
+                    lifetime->bytes == bytes && bytes > 0;
         for (size_t j = 0; j < call->input_count && fits; j++) {
-            if (p->storages[instruction->sources[j].storage].root == root)
-                fits = instruction->sources[j].offset == 0 && same_layout(&call->inputs[j], output);
+            const bl__operand *input = call->inputs[j];
+            if (p->storages[input->storage].root == root)
+                fits = input->offset == 0 && same_layout(input, output);
         }
         if (fits)
             return root;
@@ -113,19 +117,19 @@ static void place_outputs(workspace_planner *planner, const bl__instruction *ins
 {
     bl_program *p = planner->program;
     const bl__call *call = &instruction->call;
-    size_t reused = in_place(p, instruction, index);
+    size_t reused = in_place(planner, instruction, index);
     for (size_t i = 0; i < call->output_count; i++) {
-        size_t own = instruction->sources[call->input_count + i].storage;
-        bl__storage *storage = &p->storages[own];
-        if (storage->last < index)
-            storage->last = index; /* an output that nobody reads */
+        bl__storage *storage = &p->storages[call->outputs[i]->storage];
+        bl__lifetime *lifetime = &planner->lifetimes[call->outputs[i]->storage];
+        if (lifetime->last < index)
+            lifetime->last = index; /* an output that nobody reads */
         if (reused != SIZE_MAX) {
             storage->root = (uint32_t)reused;
-            p->storages[reused].last = storage->last;
+            planner->lifetimes[reused].last = lifetime->last;
             continue;
         }
-        storage->offset = take(planner, rounded(storage->bytes));
-        planner->live += rounded(storage->bytes);
+        storage->offset = take(planner, rounded(lifetime->bytes));
+        planner->live += rounded(lifetime->bytes);
     }
     if (planner->live > planner->bound)
         planner->bound = planner->live;
@@ -133,24 +137,33 @@ static void place_outputs(workspace_planner *planner, const bl__instruction *ins
 
 static bool release_dead(workspace_planner *planner, const bl__instruction *instruction, int64_t index)
 {
-    bl_program *p = planner->program;
-    size_t operands = (size_t)instruction->call.input_count + instruction->call.output_count;
-    for (size_t i = 0; i < operands; i++) {
-        bl__storage *storage = &p->storages[p->storages[instruction->sources[i].storage].root];
-        if (storage->place != BL__WORKSPACE || storage->last != index || storage->bytes == 0)
+    const bl_program *p = planner->program;
+    const bl__call *call = &instruction->call;
+    size_t count = (size_t)call->input_count + call->output_count;
+    for (size_t i = 0; i < count; i++) { /* outputs follow inputs */
+        size_t root = p->storages[call->inputs[i]->storage].root;
+        bl__lifetime *lifetime = &planner->lifetimes[root];
+        if (p->storages[root].place != BL__WORKSPACE || lifetime->last != index || lifetime->bytes == 0)
             continue;
-        storage->last = -1; /* dead: a second operand on it does not free it again */
-        planner->live -= rounded(storage->bytes);
-        if (!give(planner, storage->offset, rounded(storage->bytes)))
+        lifetime->last = -1; /* dead: a second operand on it does not free it again */
+        planner->live -= rounded(lifetime->bytes);
+        if (!give(planner, p->storages[root].offset, rounded(lifetime->bytes)))
             return false;
     }
     return true;
 }
 
-bool bl__plan(bl_program *program)
+/* Gives every instruction the scratch bytes behind the planned part. */
+static void place_scratch(bl_program *program)
+{
+    for (size_t i = 0; i < program->instruction_count; i++)
+        program->instructions[i].call.scratch = program->workspace + program->planned_bytes;
+}
+
+bool bl__plan(bl_program *program, bl__lifetime *lifetimes)
 {
     const bl_allocator *allocator = &program->head.context->allocator;
-    workspace_planner planner = {.program = program, .allocator = allocator};
+    workspace_planner planner = {.program = program, .lifetimes = lifetimes, .allocator = allocator};
     bool done = true;
     for (size_t i = 0; i < program->instruction_count && done; i++) {
         place_outputs(&planner, &program->instructions[i], (int64_t)i);
@@ -163,6 +176,8 @@ bool bl__plan(bl_program *program)
     if (done && planner.top + program->scratch_bytes > 0) {
         program->workspace = bl__allocate_data(allocator, planner.top + program->scratch_bytes);
         done = program->workspace != NULL;
+        if (done)
+            place_scratch(program);
     }
     if (!done)
         bl__program_fail(program, BL_ERR_MEMORY, "compile", "no memory for a workspace of %zu bytes",

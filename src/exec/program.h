@@ -18,8 +18,6 @@ typedef enum bl__location {
 /* A run of bytes that values live in. Several values share one when they are views of each other, or when one
  * is computed in place of another: then `root` is the storage whose bytes they are. */
 typedef struct bl__storage {
-    size_t bytes;
-    int64_t last; /* the last instruction that uses it; INT64_MAX when it must outlive the run */
     union {
         size_t offset; /* in the workspace, once planned */
         size_t owner;  /* index among the states or inputs */
@@ -30,22 +28,27 @@ typedef struct bl__storage {
     bl__device device;
 } bl__storage;
 
-/* Where an operand's data stands: resolved to a pointer before the first run. */
-typedef struct bl__source {
-    size_t storage;
-    size_t offset; /* bytes */
-} bl__source;
+/* What the workspace's plan is made from: the size of a storage, and the last instruction that uses it;
+ * INT64_MAX when it must outlive the run. */
+typedef struct bl__lifetime {
+    size_t bytes;
+    int64_t last;
+} bl__lifetime;
 
-/* One step. Its sources are those of the inputs, then of the outputs; the rest names it in messages. */
-typedef struct bl__instruction {
-    const bl__kernel *kernel;
-    bl__call call;
-    bl__source *sources;
+/* What messages say of an instruction; those made at one place by one op mostly share a record. */
+typedef struct bl__instruction_name {
     const char *op;
     const char *label;
     const char *scope;
     const char *file;
     int32_t line;
+} bl__instruction_name;
+
+/* One step. Its operands stand one after the other in the program's array: inputs, then outputs. */
+typedef struct bl__instruction {
+    const bl__kernel *kernel;
+    bl__call call;
+    const bl__instruction_name *name;
 } bl__instruction;
 
 /* A parameter or buffer that the program reads or writes. `copy` is a private f64 copy, where it has one. */
@@ -75,22 +78,21 @@ typedef struct bl__output {
     bl_dtype dtype;
     bl_shape shape;
     size_t bytes;
-    bl__source source;
+    const bl__operand *value;
 } bl__output;
 
 /* A write to a state, done after every instruction: `rows` runs of `run` elements, `stride` apart in the
  * state. */
 typedef struct bl__effect {
     size_t state;
-    bl_dtype dtype; /* of the value */
-    bl__source source;
+    const bl__operand *value;
     int64_t rows, run, stride, start;
 } bl__effect;
 
 /* Where the values of a leaf are, in a frozen program. */
 typedef struct bl__leaf {
     int64_t node;
-    size_t storage;
+    const bl__operand *value;
 } bl__leaf;
 
 struct bl_program {
@@ -99,32 +101,35 @@ struct bl_program {
     bl_precision precision;
     bl__device device; /* whose kernels run it */
     bl__instruction *instructions;
+    bl__operand **operands; /* of all instructions, in their order; a value is one of the arena's */
     bl__storage *storages;
     bl__state *states;
     bl__input *inputs;
     bl__output *outputs;
     bl__effect *effects;
     bl__leaf *leaves;
-    size_t instruction_count, storage_count, state_count, input_count, output_count, effect_count, leaf_count;
-    size_t instruction_capacity, storage_capacity, state_capacity, input_capacity, output_capacity,
-        effect_capacity, leaf_capacity;
+    size_t instruction_count, operand_count, storage_count, state_count, input_count, output_count,
+        effect_count, leaf_count;
+    size_t instruction_capacity, operand_capacity, storage_capacity, state_capacity, input_capacity,
+        output_capacity, effect_capacity, leaf_capacity;
     unsigned char *workspace; /* the planned part, then the scratch that all instructions share */
     size_t planned_bytes, scratch_bytes, bound_bytes;
     bool resolved; /* operands point at their data */
     bool frozen;   /* private copies are left as they are between runs */
     bool running;
     bool ran;
-    char message[256]; /* what the failing instruction says */
+    char message[BL__MESSAGE_BYTES]; /* what the failing instruction says */
 };
 
 /* bl_compile_list, and every float leaf in a private f64 copy that `frozen` runs leave alone. */
 bl_program *bl__compile_frozen(bl_context *context, bl_tensor *const *outputs, size_t count);
 
-/* Lays the workspace out by lifetimes; false without memory or on overflow, reported. */
-bool bl__plan(bl_program *program);
+/* Lays the workspace out by the lifetimes of the storages, which it uses up; false without memory or on
+ * overflow, reported. */
+bool bl__plan(bl_program *program, bl__lifetime *lifetimes);
 
-/* Where a source's bytes are; inputs that were never set give NULL. */
-void *bl__source_data(const bl_program *program, bl__source source);
+/* Where a value's bytes are; inputs that were never set give NULL. */
+void *bl__value_data(const bl_program *program, const bl__operand *value);
 
 /* Element `index` of values of a dtype, as a double. */
 double bl__element_as_double(bl_dtype dtype, const void *data, int64_t index);

@@ -41,24 +41,17 @@ static unsigned char *storage_data(const bl_program *p, const bl__storage *stora
     return data.to;
 }
 
-void *bl__source_data(const bl_program *program, bl__source source)
+void *bl__value_data(const bl_program *program, const bl__operand *value)
 {
-    unsigned char *data = storage_data(program, &program->storages[source.storage]);
-    return data ? data + source.offset : NULL;
+    unsigned char *data = storage_data(program, &program->storages[value->storage]);
+    return data ? data + (size_t)value->offset * bl_dtype_size((bl_dtype)value->dtype) : NULL;
 }
 
 /* Points every operand at its data. */
 static void resolve(bl_program *p)
 {
-    for (size_t i = 0; i < p->instruction_count; i++) {
-        bl__instruction *instruction = &p->instructions[i];
-        bl__call *call = &instruction->call;
-        for (size_t k = 0; k < call->input_count; k++)
-            call->inputs[k].data = bl__source_data(p, instruction->sources[k]);
-        for (size_t k = 0; k < call->output_count; k++)
-            call->outputs[k].data = bl__source_data(p, instruction->sources[call->input_count + k]);
-        call->scratch = p->workspace ? p->workspace + p->planned_bytes : NULL;
-    }
+    for (size_t i = 0; i < p->operand_count; i++)
+        p->operands[i]->data = bl__value_data(p, p->operands[i]);
     p->resolved = true;
 }
 
@@ -105,15 +98,16 @@ static void refresh_copies(bl_program *p)
 static void commit(const bl_program *p, const bl__effect *effect)
 {
     const bl_parameter *parameter = p->states[effect->state].parameter;
-    const unsigned char *from = bl__source_data(p, effect->source);
-    size_t from_size = bl_dtype_size(effect->dtype), to_size = bl_dtype_size(parameter->dtype);
+    const unsigned char *from = bl__value_data(p, effect->value);
+    bl_dtype dtype = (bl_dtype)effect->value->dtype;
+    size_t from_size = bl_dtype_size(dtype), to_size = bl_dtype_size(parameter->dtype);
     if (effect->run == 0)
         return;
     for (int64_t row = 0; row < effect->rows; row++) {
         const unsigned char *source = from + (size_t)(row * effect->run) * from_size;
         unsigned char *target =
             (unsigned char *)parameter->data + (size_t)(effect->start + row * effect->stride) * to_size;
-        if (effect->dtype == parameter->dtype) {
+        if (dtype == parameter->dtype) {
             memcpy(target, source, (size_t)effect->run * to_size);
             continue;
         }
@@ -134,14 +128,14 @@ static void count_run(const bl_program *p)
 
 /* ---- the run ---- */
 
-static bl_status report_failure(bl_program *p, const bl__instruction *instruction, bl_status status)
+static bl_status report_failure(bl_program *p, const bl__instruction_name *name, bl_status status)
 {
     p->head.error = (bl_error){.code = BL_OK};
-    bl__report(p->head.context, &p->head.error, status, instruction->op, instruction->scope, "%s%s%s%s",
-               p->message[0] ? p->message : bl_status_text(status), instruction->label ? " (" : "",
-               instruction->label ? instruction->label : "", instruction->label ? ")" : "");
-    if (instruction->file)
-        bl__report_place(p->head.context, &p->head.error, instruction->file, instruction->line);
+    bl__report(p->head.context, &p->head.error, status, name->op, name->scope, "%s%s%s%s",
+               p->message[0] ? p->message : bl_status_text(status), name->label ? " (" : "",
+               name->label ? name->label : "", name->label ? ")" : "");
+    if (name->file)
+        bl__report_place(p->head.context, &p->head.error, name->file, name->line);
     return status;
 }
 
@@ -151,7 +145,7 @@ static bl_status compute(bl_program *p)
         const bl__instruction *instruction = &p->instructions[i];
         bl_status status = instruction->kernel->run(&instruction->call);
         if (status != BL_OK)
-            return report_failure(p, instruction, status);
+            return report_failure(p, instruction->name, status);
     }
     return BL_OK;
 }

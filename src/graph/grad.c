@@ -88,14 +88,18 @@ static void flow(backward *b, bl_tensor *tensor, bl_tensor *cotangent)
 }
 
 /* Gradient nodes carry the place and scope of the node they differentiate. */
-static void locate(bl_graph *graph, int64_t first, const bl__node *origin)
+static void locate(backward *b, int64_t first, const bl__node *from)
 {
-    for (int64_t id = first; id < graph->node_count; id++) {
-        bl__node *node = graph->nodes[id];
-        node->file = origin->file;
-        node->line = origin->line;
-        node->scope = origin->scope;
+    bl_graph *graph = b->graph;
+    bl__origin origin = *from->origin;
+    origin.label = NULL;
+    const bl__origin *shared = from->origin->label ? bl__origin_of(graph, origin) : from->origin;
+    if (!shared) {
+        out_of_memory(b);
+        return;
     }
+    for (int64_t id = first; id < graph->node_count; id++)
+        graph->nodes[id]->origin = shared;
     graph->located = graph->node_count;
 }
 
@@ -172,8 +176,8 @@ static bool stops(backward *b, const bl__node *node)
     if (node->op->vjp || node->op->decompose)
         return false;
     bl__fail(b->graph, BL_ERR_GRADIENT, "grad", "%s has no derivative", node->op->name);
-    if (node->file)
-        bl__report_place(b->graph->context, &b->graph->error, node->file, node->line);
+    if (node->origin->file)
+        bl__report_place(b->graph->context, &b->graph->error, node->origin->file, node->origin->line);
     b->status = BL_ERR_GRADIENT;
     return true;
 }
@@ -218,8 +222,8 @@ static void visit(backward *b, bl__node *node, bl_tensor **cotangents)
     bl_tensor *outputs[BL_MAX_OUTPUTS];
     for (int i = 0; i < node->op->output_count; i++)
         outputs[i] = &node->outputs[i];
-    bl_vjp_call call = {node->op, graph,      node->attributes, node->inputs, count,
-                        outputs,  cotangents, needed,           gradients};
+    bl_vjp_call call = {node->op, graph,    bl__attributes(node), node->inputs, count, outputs, cotangents,
+                        needed,   gradients};
     if (node->op->vjp)
         node->op->vjp(&call);
     else
@@ -230,7 +234,7 @@ static void visit(backward *b, bl__node *node, bl_tensor **cotangents)
         if (graph->error.code != BL_OK)
             b->status = graph->error.code;
     }
-    locate(graph, first, node);
+    locate(b, first, node);
 }
 
 static void walk(backward *b)

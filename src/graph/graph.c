@@ -1,4 +1,4 @@
-/* The tape: nodes, scopes, labels, and the places they were recorded at. */
+/* The tape: nodes, and the scopes they are recorded in. */
 #include "graph/graph.h"
 #include "graph/use.h"
 
@@ -39,6 +39,7 @@ void bl_graph_reset(bl_graph *graph)
     if (!graph)
         return;
     bl__uses_clear(graph);
+    bl__origins_clear(graph);
     bl__arena_reset(&graph->arena);
     graph->node_count = 0;
     graph->located = 0;
@@ -71,7 +72,7 @@ bl_graph *bl__graph_of(const bl_tensor *tensor)
     if (!tensor)
         return NULL;
     if (tensor->node)
-        return tensor->node->graph;
+        return tensor->node->origin->graph;
     return (bl_graph *)((uintptr_t)tensor - offsetof(bl_graph, invalid)); /* the graph's invalid tensor */
 }
 
@@ -132,8 +133,10 @@ static const int64_t *shared_sizes(bl_graph *graph, bl_tensor *const *inputs, si
     return sizes;
 }
 
-bool bl__reserve_node(bl_graph *graph)
+static bool reserve_node(bl_graph *graph)
 {
+    if (graph->node_count == UINT32_MAX) /* ids have no more bits */
+        return false;
     return (size_t)graph->node_count < graph->node_capacity ||
            bl__grow(&graph->context->allocator, &graph->nodes, &graph->node_capacity, sizeof(*graph->nodes));
 }
@@ -142,26 +145,25 @@ bl__node *bl__append(bl_graph *graph, const bl_op *op, bl_tensor *const *inputs,
                      const void *attributes, const bl_dtype *dtypes, const bl_shape *shapes)
 {
     size_t outputs_bytes = (size_t)op->output_count * sizeof(bl_tensor);
-    size_t inputs_bytes = (input_count * sizeof(bl_tensor *) + 15) / 16 * 16;
+    size_t inputs_bytes = bl__inputs_bytes(input_count);
     size_t bytes = (sizeof(bl__node) + outputs_bytes + 15) / 16 * 16;
+    const bl__origin *origin = bl__origin_of(graph, (bl__origin){.graph = graph, .scope = graph->scope});
     bl__arena_mark before = bl__arena_position(&graph->arena);
     unsigned char *block = NULL;
-    if (bl__reserve_node(graph))
+    if (origin && reserve_node(graph))
         block = bl__arena_take(&graph->arena, bytes + inputs_bytes + op->attributes_size);
     if (!block)
         return NULL;
     bl__node *node = (bl__node *)(void *)block;
     *node = (bl__node){.op = op,
-                       .graph = graph,
                        .inputs = (bl_tensor **)(void *)(block + bytes),
-                       .attributes = block + bytes + inputs_bytes,
-                       .scope = graph->scope,
-                       .input_count = (uint32_t)input_count,
-                       .id = graph->node_count};
+                       .origin = origin,
+                       .id = (uint32_t)graph->node_count,
+                       .input_count = (uint32_t)input_count};
     if (input_count > 0)
         memcpy(node->inputs, inputs, input_count * sizeof(bl_tensor *));
     if (op->attributes_size > 0)
-        memcpy(node->attributes, attributes, op->attributes_size);
+        memcpy(bl__attributes(node), attributes, op->attributes_size);
     for (int i = 0; i < op->output_count; i++) {
         const int64_t *sizes = shared_sizes(graph, inputs, input_count, shapes[i]);
         if (!sizes) {
@@ -184,37 +186,6 @@ bl_tensor *bl__append_leaf(bl_graph *graph, const bl_op *op, const void *attribu
 {
     bl__node *node = bl__append(graph, op, NULL, 0, attributes, &dtype, &shape);
     return node ? &node->outputs[0] : bl__fail(graph, BL_ERR_MEMORY, op->name, "no memory for a node");
-}
-
-bl_tensor *bl_at(bl_tensor *tensor, const char *file, int line)
-{
-    bl_graph *graph = bl__graph_of(tensor);
-    if (!graph)
-        return tensor;
-    for (int64_t id = graph->located; id < graph->node_count; id++) {
-        if (!graph->nodes[id]->file) {
-            graph->nodes[id]->file = file;
-            graph->nodes[id]->line = line;
-        }
-    }
-    graph->located = graph->node_count;
-    if (!tensor->node)
-        bl__report_place(graph->context, &graph->error, file, line);
-    return tensor;
-}
-
-bl_tensor *bl_label(bl_tensor *tensor, const char *label)
-{
-    bl_graph *graph = bl__graph_of(tensor);
-    if (!bl__usable(graph, "label", tensor))
-        return tensor;
-    if (!label)
-        return bl__fail(graph, BL_ERR_ARGUMENT, "label", "the label is NULL");
-    const char *copy = bl__arena_string(&graph->arena, label);
-    if (!copy)
-        return bl__fail(graph, BL_ERR_MEMORY, "label", "no memory for a label");
-    tensor->node->label = copy;
-    return tensor;
 }
 
 /* ---- scopes ---- */
@@ -288,6 +259,7 @@ bl__graph_mark bl__graph_position(const bl_graph *graph)
 void bl__graph_rewind(bl_graph *graph, const bl__graph_mark *mark)
 {
     bl__uses_rewind(graph, mark->node_count);
+    bl__origins_clear(graph);
     bl__arena_rewind(&graph->arena, mark->arena);
     graph->node_count = mark->node_count;
     graph->located = mark->located;

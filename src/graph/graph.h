@@ -20,20 +20,36 @@ struct bl_tensor {
     uint8_t unreached;
 };
 
+/* Where a node comes from: what messages and drawings say of it. Nodes that have all of it in common share
+ * one record, as a long tape comes from a few places. */
+typedef struct bl__origin {
+    bl_graph *graph;
+    const bl__scope *scope; /* NULL at the top */
+    const char *label;      /* of a single node; mostly NULL */
+    const char *file;       /* of the caller; NULL where unknown */
+    int32_t line;
+} bl__origin;
+
 /* One application of an op; outputs, inputs and attributes follow it in the arena. */
 struct bl__node {
     const bl_op *op;
-    bl_graph *graph;
     bl_tensor **inputs;
-    void *attributes;
-    const bl__scope *scope; /* NULL at the top */
-    const char *label;
-    const char *file;
-    int32_t line;
+    const bl__origin *origin;
+    uint32_t id;
     uint32_t input_count;
-    int64_t id;
     bl_tensor outputs[]; /* op->output_count of them */
 };
+
+/* Inputs are followed by attributes, which stand at a multiple of 16 bytes. */
+static inline size_t bl__inputs_bytes(size_t input_count)
+{
+    return (input_count * sizeof(bl_tensor *) + 15) / 16 * 16;
+}
+
+static inline void *bl__attributes(const bl__node *node)
+{
+    return (unsigned char *)node->inputs + bl__inputs_bytes(node->input_count);
+}
 
 /* An open or once open scope: its whole path, for messages with '/' and for names with '.'. */
 struct bl__scope {
@@ -50,6 +66,10 @@ typedef struct bl__use {
     struct bl__used_gradient *gradients;
 } bl__use;
 
+enum {
+    BL__ORIGIN_CACHE = 16 /* a power of two */
+};
+
 struct bl_graph {
     bl_context *context;
     bl__arena arena;
@@ -61,8 +81,9 @@ struct bl_graph {
     int64_t inputs;         /* bl_input leaves so far */
     uint64_t streams;       /* random draws so far */
     const bl__scope *scope; /* the open one */
-    size_t lost_scopes;     /* pushes that failed since, whose pops do nothing */
-    bl__use *uses;          /* open-addressed by parameter id; capacity a power of two */
+    const bl__origin *origins[BL__ORIGIN_CACHE]; /* recent records in the arena, by hash */
+    size_t lost_scopes;                          /* pushes that failed since, whose pops do nothing */
+    bl__use *uses;                               /* open-addressed by parameter id; capacity a power of two */
     size_t use_capacity;
     size_t use_count;
     bl_tensor invalid; /* what builders return after an error; its node is NULL */
@@ -93,6 +114,12 @@ bl__node *bl__append(bl_graph *graph, const bl_op *op, bl_tensor *const *inputs,
 /* The same for a leaf, which has no inputs; out of memory is reported. */
 bl_tensor *bl__append_leaf(bl_graph *graph, const bl_op *op, const void *attributes, bl_dtype dtype,
                            bl_shape shape);
+
+/* The record of an origin in the arena, mostly the same for the same one; NULL without memory, nothing
+ * reported. */
+const bl__origin *bl__origin_of(bl_graph *graph, bl__origin origin);
+/* Forgets the records, which a rewind of the arena drops. */
+void bl__origins_clear(bl_graph *graph);
 
 /* An axis of a tensor of rank `rank`, counted from the end when negative; -1 when outside. */
 int bl__axis(int axis, int rank);

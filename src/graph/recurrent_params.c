@@ -1,5 +1,5 @@
 /* Parameters of recurrent layers, named and drawn as PyTorch's modules name and draw them. */
-#include "bowline/sequence.h"
+#include "bowline/recurrent.h"
 #include "graph/graph.h"
 #include "graph/init.h"
 

@@ -132,8 +132,8 @@ size_t bl_tensor_format(const bl_tensor *tensor, char *text, size_t size)
         bl__text_add(&out, ".%d", tensor->output);
     bl__text_add(&out, " = %s %s ", tensor->node->op->name, bl_dtype_name((bl_dtype)tensor->dtype));
     bl__text_shape(&out, bl_tensor_shape(tensor));
-    if (tensor->node->label)
-        bl__text_add(&out, " (%s)", tensor->node->label);
+    if (tensor->node->origin->label)
+        bl__text_add(&out, " (%s)", tensor->node->origin->label);
     return out.length;
 }
 

@@ -157,6 +157,6 @@ bl_parameter *bl_tensor_parameter(const bl_tensor *tensor)
 {
     if (!bl_tensor_valid(tensor) || tensor->node->op->key != BL__KEY_parameter)
         return NULL;
-    const bl__parameter_attributes *attributes = tensor->node->attributes;
+    const bl__parameter_attributes *attributes = bl__attributes(tensor->node);
     return attributes->parameter;
 }

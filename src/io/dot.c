@@ -23,7 +23,7 @@ typedef struct drawing {
 
 static const char *path_of(const bl__node *node)
 {
-    return node->scope && !(node->op->flags & BL_OP_LEAF) ? node->scope->path : "";
+    return node->origin->scope && !(node->op->flags & BL_OP_LEAF) ? node->origin->scope->path : "";
 }
 
 /* Orders paths so that each is followed by all that lie below it: '/' sorts before every other character. */
@@ -79,7 +79,7 @@ static void write_type(const drawing *d, const bl_tensor *tensor)
 
 static void write_leaf(const drawing *d, const bl__node *node)
 {
-    const void *attributes = node->attributes;
+    const void *attributes = bl__attributes(node);
     if (node->op->key == BL__KEY_parameter) {
         const bl_parameter *parameter = ((const bl__parameter_attributes *)attributes)->parameter;
         fputs(parameter->buffer ? "shape=ellipse, style=dashed, label=\""
@@ -108,9 +108,9 @@ static void write_node(const drawing *d, const bl__node *node)
         fputs(node->op->flags & BL_OP_EFFECT ? "shape=cds, label=\"" : "shape=box, label=\"", d->file);
         write_escaped(d->file, node->op->name);
     }
-    if (node->label) {
+    if (node->origin->label) {
         fputs("\\n", d->file);
-        write_escaped(d->file, node->label);
+        write_escaped(d->file, node->origin->label);
     }
     for (int i = 0; i < node->op->output_count && !(node->op->flags & BL_OP_EFFECT); i++) {
         fputs("\\n", d->file);
@@ -125,7 +125,7 @@ static int64_t node_of_state(const drawing *d, const bl_parameter *parameter)
     for (size_t i = 0; i < d->drawn_count; i++) {
         const bl__node *node = d->drawn[i];
         if (node->op->key == BL__KEY_parameter &&
-            ((const bl__parameter_attributes *)node->attributes)->parameter == parameter)
+            ((const bl__parameter_attributes *)bl__attributes(node))->parameter == parameter)
             return node->id;
     }
     return -1;
@@ -137,7 +137,7 @@ static void write_edges(const drawing *d, const bl__node *node)
         fprintf(d->file, "n%lld -> n%lld;\n", (long long)node->inputs[i]->node->id, (long long)node->id);
     if (node->op->key != BL__KEY_assign && node->op->key != BL__KEY_assign_slice)
         return;
-    int64_t state = node_of_state(d, ((const bl__assign_attributes *)node->attributes)->parameter);
+    int64_t state = node_of_state(d, ((const bl__assign_attributes *)bl__attributes(node))->parameter);
     if (state >= 0)
         fprintf(d->file, "n%lld -> n%lld [style=dashed, constraint=false];\n", (long long)node->id,
                 (long long)state);

@@ -191,7 +191,7 @@ static bool copy_node(region *r, const bl__node *node)
     }
     for (size_t i = 0; i < node->input_count; i++)
         inputs[i] = copied(r, node->inputs[i]);
-    bl_tensor *first = bl_apply(r->graph, node->op, inputs, node->input_count, node->attributes);
+    bl_tensor *first = bl_apply(r->graph, node->op, inputs, node->input_count, bl__attributes(node));
     if (!bl_tensor_valid(first))
         return false;
     r->copies[node->id - r->first] = first->node;

@@ -152,7 +152,7 @@ static bl_tensor *sign_sample(bl_sampler *sampler)
 const bl_op bl__op_sign = {BL__OP(sign, 1), .flags = BL_OP_ELEMENTWISE | BL_OP_PIECEWISE,
                            .infer = bl__infer_numbers, .sample = sign_sample};
 
-/* ---- relu: dy = dx where x > 0, else 0 ---- */
+/* ---- relu: dy = 0 where x <= 0, else dx ---- */
 
 bl_tensor *bl_relu(bl_tensor *x)
 {
@@ -162,7 +162,7 @@ bl_tensor *bl_relu(bl_tensor *x)
 static void relu_vjp(bl_vjp_call *call)
 {
     bl_tensor *x = call->inputs[0], *zero = bl__number_like(x, 0);
-    call->gradients[0] = bl_where(bl_greater(x, zero), call->cotangents[0], zero);
+    call->gradients[0] = bl_where(bl_less_equal(x, zero), zero, call->cotangents[0]);
 }
 
 static bl_tensor *relu_sample(bl_sampler *sampler)

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-char reason[256];
+char reason[BL__MESSAGE_BYTES];
 
 /* Fills in the strides and returns how many elements the memory holds. */
 static int64_t lay_out(tensor *t, layout how)
@@ -29,8 +29,8 @@ tensor *new_tensor(bl_dtype dtype, bl_shape shape, layout how)
 {
     tensor *t = calloc(1, sizeof(*t));
     memcpy(t->size, shape.size, sizeof(t->size));
-    t->operand.dtype = dtype;
-    t->operand.rank = shape.rank;
+    t->operand.dtype = (uint8_t)dtype;
+    t->operand.rank = (uint8_t)shape.rank;
     t->operand.count = bl_shape_count(shape);
     t->operand.size = t->size;
     t->operand.stride = t->stride;
@@ -131,19 +131,19 @@ bl_status call_kernel(int key, tensor *const *inputs, uint32_t input_count, tens
 {
     const bl__kernel *kernel = bl__cpu_kernel(key);
     bl_allocator allocator = bl__default_allocator();
-    bl__operand operands[8];
+    bl__operand *operands[9];
     bl__arena arena;
     size_t scratch_bytes = 0;
     cr_assert(kernel, "no kernel for key %d", key);
     for (uint32_t i = 0; i < input_count; i++)
-        operands[i] = inputs[i]->operand;
+        operands[i] = &inputs[i]->operand;
+    operands[input_count] = &output->operand;
     bl__call call = {.inputs = operands,
-                     .outputs = &output->operand,
+                     .outputs = operands + input_count,
                      .attributes = attributes,
                      .input_count = input_count,
                      .output_count = 1,
-                     .message = reason,
-                     .message_size = sizeof(reason)};
+                     .message = reason};
     reason[0] = '\0';
     bl__arena_init(&arena, &allocator);
     bl_status status = kernel->prepare(&call, &arena, &scratch_bytes);

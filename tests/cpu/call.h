@@ -41,7 +41,7 @@ void set(tensor *t, int64_t i, double value);
 void set_all(tensor *t, int64_t period);
 
 /* One call. Prepares it, runs it and says what came of it; the reason of a failure is left in `reason`. */
-extern char reason[256];
+extern char reason[BL__MESSAGE_BYTES];
 bl_status call_kernel(int key, tensor *const *inputs, uint32_t input_count, tensor *output,
                       const void *attributes);
 

@@ -442,9 +442,9 @@ Test(grad, gradient_nodes_carry_the_place_and_scope_of_what_they_differentiate)
         const bl__node *node = graph->nodes[id];
         if (node->input_count == 0)
             continue; /* the unit cotangent belongs to bl_gradient's place */
-        cr_expect_eq(node->line, line, "%s", node->op->name);
-        cr_expect_not_null(node->scope);
-        cr_expect_str_eq(node->scope->path, "inner");
+        cr_expect_eq(node->origin->line, line, "%s", node->op->name);
+        cr_expect_not_null(node->origin->scope);
+        cr_expect_str_eq(node->origin->scope->path, "inner");
     }
     cr_expect_float_eq(value_of(gradient), 1 - tanh(2.0) * tanh(2.0), 1e-12);
 }

@@ -1,5 +1,8 @@
-/* softmax and log_softmax. Values and gradients are PyTorch 1.13's. */
+/* softmax and log_softmax. Values and gradients are PyTorch 1.13's. Looks at their entries (ops/registry.h).
+ */
 #include "check.h"
+#include "ops/attributes.h"
+#include "ops/registry.h"
 
 TestSuite(softmax, .init = open_all, .fini = close_all);
 
@@ -75,4 +78,16 @@ Test(softmax, refuses)
     EXPECT_ERROR(bl_log_softmax(bl_cast(x, BL_BF16), 0), BL_ERR_DTYPE, "bf16, which is storage only");
     cr_assert_null(bl_softmax(NULL, 0));
     cr_assert_null(bl_log_softmax(NULL, 0));
+}
+
+/* The definition is as safe as the kernel: no exponential overflows. */
+Test(softmax, decomposition_of_large_logits)
+{
+    bl_tensor *x = REAL(BL_SHAPE(3), 1000, 999, -1000), *same;
+    const double e = exp(-1.0);
+    const bl__axis_attributes attributes = {.axis = 0};
+    bl__op_softmax.decompose(graph, &x, 1, &attributes, &same);
+    EXPECT(same, 1 / (1 + e), e / (1 + e), 0);
+    bl__op_log_softmax.decompose(graph, &x, 1, &attributes, &same);
+    EXPECT(same, -log1p(e), -1 - log1p(e), -2000 - log1p(e));
 }

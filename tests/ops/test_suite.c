@@ -8,7 +8,9 @@
 #include "support/failing_allocator.h"
 
 #include <criterion/parameterized.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 TestSuite(suite, .init = open_all, .fini = close_all, .timeout = 600);
 
@@ -25,6 +27,18 @@ static int keys[] = {
     }                                                                          \
     ParameterizedTest(int *key, suite, test)
 
+static bool is_asked_for(const bl_op *op)
+{
+    char name[80];
+    const char *names = getenv("BOWLINE_OPS");
+    snprintf(name, sizeof(name), "%s,", op->name);
+    for (const char *at = names; at && (at = strstr(at, name)); at++) {
+        if (at == names || at[-1] == ',')
+            return true;
+    }
+    return !names;
+}
+
 EACH_OP(samples)
 {
     char text[600];
@@ -34,6 +48,8 @@ EACH_OP(samples)
     const char *samples = getenv("BOWLINE_SAMPLES");
     if (samples)
         options.samples = atoi(samples);
+    if (!is_asked_for(op))
+        return;
     cr_assert_eq(op->key, *key);
     bl_op_check(context, op, &options, &result);
     bl_op_check_format(op, &result, text, sizeof(text));

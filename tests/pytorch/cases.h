@@ -11,7 +11,7 @@
 /* The list of families. */
 /* clang-format off */
 #define FAMILIES(X) \
-    X(arithmetic) \
+    X(arithmetic) X(basics) \
     X(sequence)
 /* clang-format on */
 

@@ -1,0 +1,65 @@
+/* Where nodes were recorded and what they are called: places and labels. */
+#include "graph/graph.h"
+
+static size_t hash(const bl__origin *origin)
+{
+    uintptr_t key = (uintptr_t)origin->scope / 16 + (uintptr_t)origin->label + (uintptr_t)origin->file * 31;
+    return (size_t)(key + (uintptr_t)origin->line * 7) & (BL__ORIGIN_CACHE - 1);
+}
+
+const bl__origin *bl__origin_of(bl_graph *graph, bl__origin origin)
+{
+    const bl__origin **recent = &graph->origins[hash(&origin)], *found = *recent;
+    if (found && found->scope == origin.scope && found->label == origin.label && found->file == origin.file &&
+        found->line == origin.line)
+        return found;
+    bl__origin *made = bl__arena_take(&graph->arena, sizeof(*made));
+    if (!made)
+        return NULL;
+    *made = origin;
+    return *recent = made;
+}
+
+void bl__origins_clear(bl_graph *graph)
+{
+    for (size_t i = 0; i < BL__ORIGIN_CACHE; i++)
+        graph->origins[i] = NULL;
+}
+
+bl_tensor *bl_at(bl_tensor *tensor, const char *file, int line)
+{
+    bl_graph *graph = bl__graph_of(tensor);
+    if (!graph)
+        return tensor;
+    for (; graph->located < graph->node_count; graph->located++) {
+        bl__node *node = graph->nodes[graph->located];
+        if (node->origin->file)
+            continue;
+        bl__origin origin = *node->origin;
+        origin.file = file;
+        origin.line = line;
+        const bl__origin *made = bl__origin_of(graph, origin);
+        if (!made)
+            return bl__fail(graph, BL_ERR_MEMORY, "at", "no memory for a place");
+        node->origin = made;
+    }
+    if (!tensor->node)
+        bl__report_place(graph->context, &graph->error, file, line);
+    return tensor;
+}
+
+bl_tensor *bl_label(bl_tensor *tensor, const char *label)
+{
+    bl_graph *graph = bl__graph_of(tensor);
+    if (!bl__usable(graph, "label", tensor))
+        return tensor;
+    if (!label)
+        return bl__fail(graph, BL_ERR_ARGUMENT, "label", "the label is NULL");
+    bl__origin origin = *tensor->node->origin;
+    origin.label = bl__arena_string(&graph->arena, label);
+    const bl__origin *made = origin.label ? bl__origin_of(graph, origin) : NULL;
+    if (!made)
+        return bl__fail(graph, BL_ERR_MEMORY, "label", "no memory for a label");
+    tensor->node->origin = made;
+    return tensor;
+}

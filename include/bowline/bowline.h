@@ -16,6 +16,7 @@
 #include "parameters.h"
 #include "program.h"
 #include "random.h"
+#include "recurrent.h"
 #include "tensor.h"
 #include "transform.h"
 #include "version.h"

@@ -40,7 +40,7 @@ typedef struct bl_error {
     bl_status code;
     int line;         /* the caller's line, 0 when unknown */
     const char *file; /* the caller's file, NULL when unknown; a string of the caller's program */
-    char op[32];      /* the builder or call that failed, such as "matmul"; empty when none */
+    char op[48];      /* the builder or call that failed, such as "matmul"; empty when none */
     char scope[96];   /* the scope that was open, such as "block.0/attn"; empty at the top */
     char message[320];
 } bl_error;

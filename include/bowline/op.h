@@ -49,7 +49,8 @@ typedef struct bl_compute_call {
     const bl_dtype *output_dtypes;
 } bl_compute_call;
 
-/* The layout of a view: element (i0, i1, ..) stands at offset + sum_d i_d * stride[d], in elements. */
+/* The layout of a view: element (i0, i1, ..) stands at offset + sum_d i_d * stride[d], in elements. Strides
+ * may be 0, and below 0. */
 typedef struct bl_layout {
     bl_shape shape;
     int64_t stride[BL_MAX_RANK];

@@ -12,11 +12,17 @@
 #define BOWLINE_OPS_H
 
 #include "activations.h"
+#include "convolution.h"
 #include "elementwise.h"
 #include "indexing.h"
 #include "linalg.h"
 #include "losses.h"
+#include "normalization.h"
+#include "ordering.h"
+#include "pooling.h"
 #include "reductions.h"
+#include "sequence.h"
 #include "shapes.h"
+#include "stochastic.h"
 
 #endif

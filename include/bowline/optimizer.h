@@ -69,7 +69,8 @@ BL_API bl_tensor *bl_optimizer_update(bl_optimizer *optimizer, bl_parameter *con
                                       bl_tensor *const *gradients, size_t count);
 
 /* bl_grad of the loss for every trainable parameter that its graph uses and it reaches, then
- * bl_optimizer_update.
+ * bl_optimizer_update; and the updates of state that the layers which the loss is made from ask for
+ * (bl_graph_updates).
  * Returns: one effect for bl_compile, or the graph's invalid tensor.
  * Errors: as bl_grad and bl_optimizer_update; BL_ERR_SHAPE when the loss has not one element; BL_ERR_ARGUMENT
  * when it reaches no trainable parameter. Ownership: the graph's. Threads: the context's. */

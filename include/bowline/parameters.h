@@ -82,6 +82,11 @@ BL_API bl_parameter *bl_params_add(bl_params *params, const char *name, bl_dtype
 BL_API bl_parameter *bl_params_add_buffer(bl_params *params, const char *name, bl_dtype dtype,
                                           bl_shape shape);
 
+/* Makes a random state: an i64 buffer [2] of {seed, run}, for the ops of stochastic.h to draw from; run
+ * counts the runs that drew. Returns: the buffer, or NULL. Errors: as bl_params_add. Ownership: the
+ * registry's. Threads: the context's. */
+BL_API bl_parameter *bl_params_add_random(bl_params *params, const char *name, uint64_t seed);
+
 /* Gives a parameter one more name: whatever asks for that name gets this parameter. This is weight tying. The
  * parameter may come from another registry of the same context; its first name stays canonical.
  * Returns: BL_OK or an error. Errors: BL_ERR_EXISTS, BL_ERR_ARGUMENT, BL_ERR_MEMORY.
@@ -139,10 +144,43 @@ BL_API int64_t bl_params_named_elements(const bl_params *params);
 BL_API bl_status bl_linear_params(bl_params *params, const char *name, int64_t in, int64_t out, bool bias,
                                   bl_rng *rng);
 
+/* Makes NAME.weight [out, in / groups, kernel] and, if asked, NAME.bias [out], f32, drawn as nn.Conv1d draws
+ * them. Returns: BL_OK or an error. Errors: as bl_params_add, and BL_ERR_ARGUMENT when groups do not divide
+ * in and out. Ownership: the registry's. Threads: the context's. */
+BL_API bl_status bl_conv1d_params(bl_params *params, const char *name, int64_t in, int64_t out,
+                                  int64_t kernel, int64_t groups, bool bias, bl_rng *rng);
+/* The same for nn.Conv2d: NAME.weight [out, in / groups, height, width]. Returns: BL_OK or an error. Errors:
+ * as bl_conv1d_params. Ownership: the registry's. Threads: the context's. */
+BL_API bl_status bl_conv2d_params(bl_params *params, const char *name, int64_t in, int64_t out,
+                                  int64_t height, int64_t width, int64_t groups, bool bias, bl_rng *rng);
+/* The same for nn.ConvTranspose1d: NAME.weight [in, out / groups, kernel], NAME.bias [out]. Returns: BL_OK or
+ * an error. Errors: as bl_conv1d_params. Ownership: the registry's. Threads: the context's. */
+BL_API bl_status bl_conv_transpose1d_params(bl_params *params, const char *name, int64_t in, int64_t out,
+                                            int64_t kernel, int64_t groups, bool bias, bl_rng *rng);
+/* The same for nn.ConvTranspose2d: NAME.weight [in, out / groups, height, width]. Returns: BL_OK or an error.
+ * Errors: as bl_conv1d_params. Ownership: the registry's. Threads: the context's. */
+BL_API bl_status bl_conv_transpose2d_params(bl_params *params, const char *name, int64_t in, int64_t out,
+                                            int64_t height, int64_t width, int64_t groups, bool bias,
+                                            bl_rng *rng);
+
 /* Makes NAME.weight [rows, width], f32, drawn as nn.Embedding draws it.
  * Returns: BL_OK or an error. Errors: as bl_params_add. Ownership: the registry's. Threads: the context's. */
 BL_API bl_status bl_embedding_params(bl_params *params, const char *name, int64_t rows, int64_t width,
                                      bl_rng *rng);
+
+/* Makes NAME.weight, ones, and NAME.bias, zeros, of a shape, f32: what bl_layer_norm takes, and with
+ * BL_SHAPE(channels) bl_group_norm and bl_instance_norm. As nn.LayerNorm, nn.GroupNorm.
+ * Returns: BL_OK or an error. Errors: as bl_params_add. Ownership: the registry's. Threads: the context's. */
+BL_API bl_status bl_layer_norm_params(bl_params *params, const char *name, bl_shape shape);
+
+/* Makes NAME.weight, ones, of a shape, f32: what bl_rms_norm takes.
+ * Returns: BL_OK or an error. Errors: as bl_params_add. Ownership: the registry's. Threads: the context's. */
+BL_API bl_status bl_rms_norm_params(bl_params *params, const char *name, bl_shape shape);
+
+/* Makes NAME.weight, ones, NAME.bias, zeros, and the buffers NAME.running_mean, zeros, and NAME.running_var,
+ * ones, all [channels], f32, as nn.BatchNorm2d.
+ * Returns: BL_OK or an error. Errors: as bl_params_add. Ownership: the registry's. Threads: the context's. */
+BL_API bl_status bl_batch_norm_params(bl_params *params, const char *name, int64_t channels);
 
 /* The canonical name. Returns: the name, "" for NULL. Errors: none. Ownership: the parameter's.
  * Threads: the context's. */
@@ -205,6 +243,13 @@ BL_API bl_tensor *bl_assign_slice(bl_parameter *state, int axis, int64_t start, 
  * Returns: a tensor without elements, or the graph's invalid tensor. Errors: BL_ERR_ARGUMENT, BL_ERR_MEMORY.
  * Ownership: the array stays the caller's. Threads: the context's. */
 BL_API bl_tensor *bl_group(bl_graph *graph, bl_tensor *const *effects, size_t count);
+
+/* The updates of state that layers recorded in training mode ask for, such as batch_norm's running
+ * statistics, as one effect: each state's newest, whatever needs it. bl_minimize includes those of the layers
+ * that its loss is made from, so this is for programs without it. An effect may stand in both.
+ * Returns: a tensor without elements, or the graph's invalid tensor (NULL for NULL). Errors: BL_ERR_MEMORY.
+ * Ownership: the graph's. Threads: the context's. */
+BL_API bl_tensor *bl_graph_updates(bl_graph *graph);
 
 BL_END_DECLS
 

@@ -15,10 +15,11 @@ typedef enum bl_precision {
 } bl_precision;
 
 typedef struct bl_compile_options {
-    bl_precision precision;
+    bl_precision precision; /* default BL_PRECISION_RECORDED */
+    bool fuse;              /* element-wise ops run in groups, with the same bits as alone; default true */
 } bl_compile_options;
 
-/* The defaults: the recorded precision. Returns: the options. Errors: none. Ownership: a value. Threads: any.
+/* The defaults named above. Returns: the options. Errors: none. Ownership: a value. Threads: any.
  */
 BL_API bl_compile_options bl_compile_defaults(void);
 

@@ -43,7 +43,7 @@ $3 ~ /bl_tensor|bl_status/ {
     text = $5
     gsub(/^\/\* *| *\*\/$/, "", text)
     torch = ""
-    if (match(text, /PyTorch: [A-Za-z0-9_.]+[a-z0-9_]/)) {
+    if (match(text, /PyTorch: [A-Za-z0-9_.]+[A-Za-z0-9_]/)) {
         torch = "`" substr(text, RSTART + 9, RLENGTH - 9) "`"
         text = substr(text, 1, RSTART - 1) substr(text, RSTART + RLENGTH + 1)
     }

@@ -33,6 +33,7 @@ need_to_build() {
     need_command "configures the build" cmake cmake
     command -v make >/dev/null || need_command "runs the build" ninja ninja-build
     need "matrix products, linked statically" libblis-serial-dev
+    need "factorizations of matrices, linked statically" liblapack-dev
     need "hash tables, header only" uthash-dev
 }
 

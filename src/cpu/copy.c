@@ -91,26 +91,15 @@ static bl_status prepare_slice_backward(bl__call *call, bl__arena *arena, size_t
     return BL_OK;
 }
 
-static void run_move(const struct move *move, size_t bytes, void *to, const void *from)
-{
-    int64_t row = bl__loop_row(&move->loop);
-    int64_t to_step = bl__loop_step(&move->loop, TO), from_step = bl__loop_step(&move->loop, FROM);
-    bl__place place = {{0}, {0}};
-    if (move->loop.count == 0)
-        return;
-    do {
-        bl__copy_elements(bytes, row, bl__at(to, bytes, move->offset + place.offset[TO]), to_step,
-                          bl__at_const(from, bytes, place.offset[FROM]), from_step);
-    } while (bl__loop_next(&move->loop, &place));
-}
-
 static bl_status run(const bl__call *call)
 {
     const struct plan *plan = call->plan;
     if (plan->zero)
         bl__zero(call->outputs[0]->data, (size_t)plan->output_count * plan->bytes);
     for (uint32_t i = 0; i < plan->moves; i++)
-        run_move(&plan->move[i], plan->bytes, call->outputs[0]->data, call->inputs[i]->data);
+        bl__copy_loop(&plan->move[i].loop, plan->bytes,
+                      bl__at(call->outputs[0]->data, plan->bytes, plan->move[i].offset),
+                      call->inputs[i]->data);
     return BL_OK;
 }
 

@@ -1,12 +1,16 @@
-/* The driver of single element-wise ops: brings inputs of any strides to tile functions, which want
- * contiguous elements. The plan says how each input gets there; where all are contiguous, a run is one call.
- */
+/* The driver of element-wise ops, single ones and groups: brings inputs of any strides to tile functions,
+ * which want contiguous elements, a tile at a time, so that what passes from op to op within a group stays in
+ * the cache. The plan says how each input gets there. A single op whose inputs are all contiguous has no
+ * plan: a run is one call. */
 #include "cpu/elementwise.h"
 #include "cpu/kernels.h"
 #include "cpu/loop.h"
 
-/* A row shorter than this is gathered together with its neighbours into one tile. */
-#define SHORT_ROW ((int64_t)32)
+enum {
+    SHORT_ROW = 32,    /* a row shorter than this is gathered together with its neighbours into one tile */
+    TILE_BYTES = 2048, /* the most of a buffer */
+    NO_BUFFER = 255
+};
 
 enum source {
     DIRECT,   /* contiguous over the whole index space: a pointer into it */
@@ -16,184 +20,373 @@ enum source {
     GATHERED  /* anything else: gathered for every tile */
 };
 
-/* How the inputs get there. Where all are DIRECT there is no plan: a run is one call of the tile function. */
+/* How one input gets to the steps. */
+struct input {
+    enum source source;
+    uint32_t bytes; /* of an element */
+    int64_t stride[BL_MAX_RANK];
+};
+
+/* The index space, with axes merged where the strides of all inputs allow, and what becomes of each slot. */
 struct plan {
-    bl__tile tile;
-    bl__loop loop;         /* over the inputs; the output is contiguous over it */
-    bool gathers;          /* some are GATHERED */
+    const bl__group *group;
+    int64_t count;
     int64_t rows_per_tile; /* > 1 where rows are short */
-    int64_t most;          /* elements of a tile: the row's, or at most BL__TILE where there are buffers */
-    size_t output_bytes;   /* of an element, as below */
-    size_t bytes[BL__TILE_INPUTS];
-    enum source source[BL__TILE_INPUTS];
+    int64_t most;          /* elements of a tile */
+    size_t buffer_bytes;   /* of each */
+    int64_t size[BL_MAX_RANK];
+    int rank;
+    bool gathers;                    /* some inputs are GATHERED */
+    uint8_t buffer[BL__GROUP_SLOTS]; /* by slot: the number of its buffer; NO_BUFFER where there is memory to
+                                        point at */
+    struct input input[];            /* of the instruction */
 };
 
-struct buffers {
-    _Alignas(64) unsigned char input[BL__TILE_INPUTS][BL__TILE * BL__ELEMENT];
+/* A place in the index space: the index over all axes but the last, and the offset of each input's row there.
+ */
+struct place {
+    int64_t index[BL_MAX_RANK];
+    int64_t offset[BL__GROUP_INPUTS];
 };
 
-/* ---- prepare ---- */
+/* ---- prepare: the index space ---- */
 
-static enum source classify(const bl__loop *loop, int k)
+static int64_t row_of(const struct plan *plan)
+{
+    return plan->rank > 0 ? plan->size[plan->rank - 1] : 1;
+}
+
+/* One more axis inside: merged into the last where every input's strides allow. */
+static void push_axis(struct plan *plan, int inputs, int64_t size, const int64_t *strides)
+{
+    int last = plan->rank - 1;
+    bool merges = last >= 0;
+    plan->count *= size;
+    if (size == 1)
+        return;
+    for (int k = 0; k < inputs && merges; k++)
+        merges = plan->input[k].stride[last] == strides[k] * size;
+    if (merges)
+        plan->size[last] *= size;
+    else
+        plan->size[++last] = size;
+    for (int k = 0; k < inputs; k++)
+        plan->input[k].stride[last] = strides[k];
+    plan->rank = last + 1;
+}
+
+static void lay_out(struct plan *plan, const bl__call *call)
+{
+    const bl__operand *output = call->outputs[0];
+    int inputs = (int)call->input_count;
+    plan->rank = 0;
+    plan->count = 1;
+    for (int d = 0; d < output->rank; d++) {
+        int64_t strides[BL__GROUP_INPUTS];
+        for (int k = 0; k < inputs; k++)
+            strides[k] = bl__broadcast_stride(call->inputs[k], output->rank, d, output->size[d]);
+        push_axis(plan, inputs, output->size[d], strides);
+    }
+}
+
+static enum source classify(const struct plan *plan, const struct input *input)
 {
     bool direct = true, scalar = true, repeated = true;
     int64_t contiguous = 1;
-    for (int d = loop->rank - 1; d >= 0; d--) {
-        direct = direct && loop->stride[k][d] == contiguous;
-        scalar = scalar && loop->stride[k][d] == 0;
-        repeated = repeated && (d == loop->rank - 1 || loop->stride[k][d] == 0);
-        contiguous *= loop->size[d];
+    for (int d = plan->rank - 1; d >= 0; d--) {
+        direct = direct && input->stride[d] == contiguous;
+        scalar = scalar && input->stride[d] == 0;
+        repeated = repeated && (d == plan->rank - 1 || input->stride[d] == 0);
+        contiguous *= plan->size[d];
     }
     if (direct)
         return DIRECT;
     if (scalar)
         return SCALAR;
-    if (bl__loop_row(loop) < SHORT_ROW)
+    if (row_of(plan) < SHORT_ROW)
         return repeated ? REPEATED : GATHERED;
-    return bl__loop_step(loop, k) == 1 ? ROWS : GATHERED;
+    return input->stride[plan->rank - 1] == 1 ? ROWS : GATHERED;
 }
 
-bl_status bl__elementwise_prepare(bl__call *call, bl__arena *arena, int key)
+/* ---- prepare: buffers ---- */
+
+/* The last step that reads each slot. */
+static void find_last_uses(const bl__group *group, int inputs, int64_t *last)
+{
+    for (int64_t i = 0; i < inputs + group->step_count; i++)
+        last[i] = -1;
+    for (int64_t s = 0; s < group->step_count; s++) {
+        for (int i = 0; i < group->step[s].input_count; i++)
+            last[group->step[s].input[i]] = s;
+    }
+}
+
+/* Gives a buffer to each input that is not in the layout of a tile, for good, and to each value that stays
+ * within the group, until it is read for the last time. A step never writes where it reads. The number of
+ * buffers. */
+static int share_buffers(struct plan *plan, const bl__group *group, int inputs)
+{
+    int64_t last[BL__GROUP_SLOTS];
+    uint8_t unused[BL__GROUP_SLOTS];
+    int buffers = 0, unused_count = 0;
+    find_last_uses(group, inputs, last);
+    for (int k = 0; k < inputs; k++)
+        plan->buffer[k] = plan->input[k].source >= SCALAR ? (uint8_t)buffers++ : NO_BUFFER;
+    for (int64_t s = 0; s < group->step_count; s++) {
+        const bl__step *step = &group->step[s];
+        uint8_t *own = &plan->buffer[inputs + s];
+        if (step->is_output)
+            *own = NO_BUFFER;
+        else
+            *own = unused_count > 0 ? unused[--unused_count] : (uint8_t)buffers++;
+        for (int i = 0; i < step->input_count; i++) {
+            int slot = step->input[i];
+            bool seen = false;
+            for (int j = 0; j < i; j++)
+                seen = seen || step->input[j] == slot;
+            if (!seen && slot >= inputs && last[slot] == s && plan->buffer[slot] != NO_BUFFER)
+                unused[unused_count++] = plan->buffer[slot];
+        }
+    }
+    return buffers;
+}
+
+/* The most bytes of an element of any slot. */
+static uint32_t widest_element(const bl__group *group, const struct plan *plan, int inputs)
+{
+    uint32_t widest = 1;
+    for (int k = 0; k < inputs; k++)
+        widest = plan->input[k].bytes > widest ? plan->input[k].bytes : widest;
+    for (int64_t s = 0; s < group->step_count; s++)
+        widest = group->step[s].bytes > widest ? group->step[s].bytes : widest;
+    return widest;
+}
+
+/* Fills the plan but for the group's own memory; the scratch bytes. */
+static size_t make_plan(struct plan *plan, const bl__call *call, const bl__group *group)
+{
+    int inputs = (int)call->input_count;
+    plan->gathers = false;
+    lay_out(plan, call);
+    for (int k = 0; k < inputs; k++) {
+        plan->input[k].bytes = (uint32_t)bl_dtype_size((bl_dtype)call->inputs[k]->dtype);
+        plan->input[k].source = classify(plan, &plan->input[k]);
+        plan->gathers = plan->gathers || plan->input[k].source == GATHERED;
+    }
+    int buffers = share_buffers(plan, group, inputs);
+    uint32_t widest = widest_element(group, plan, inputs);
+    int64_t row = row_of(plan), tile = TILE_BYTES / (int64_t)widest;
+    plan->rows_per_tile = row > 0 && row < SHORT_ROW ? tile / row : 1;
+    plan->most = buffers > 0 && row > tile ? tile : row;
+    size_t all = (size_t)plan->count < (size_t)tile ? (size_t)plan->count * widest : TILE_BYTES;
+    plan->buffer_bytes = (all + BL__ALIGNMENT - 1) / BL__ALIGNMENT * BL__ALIGNMENT;
+    return (size_t)buffers * plan->buffer_bytes;
+}
+
+static bool is_whole(const struct plan *plan, int inputs)
+{
+    bool whole = true;
+    for (int k = 0; k < inputs; k++)
+        whole = whole && plan->input[k].source == DIRECT;
+    return whole;
+}
+
+static size_t plan_bytes(const bl__call *call)
+{
+    return sizeof(struct plan) + call->input_count * sizeof(struct input);
+}
+
+static bl_status prepare_group(bl__call *call, bl__arena *arena, size_t *scratch_bytes)
+{
+    struct plan *plan = bl__arena_take(arena, plan_bytes(call));
+    if (!plan)
+        return BL_ERR_MEMORY;
+    plan->group = call->attributes;
+    *scratch_bytes = make_plan(plan, call, plan->group);
+    call->plan = plan;
+    return BL_OK;
+}
+
+/* A single op is a group of one step, unless none is needed. */
+bl_status bl__elementwise_prepare(bl__call *call, bl__arena *arena, size_t *scratch_bytes, int key)
 {
     const bl__operand *output = call->outputs[0];
-    int inputs = (int)call->input_count;
+    uint32_t inputs = call->input_count;
     bl_dtype dtype = call->inputs[inputs - 1]->dtype;
     bl__tile tile = bl__tile_find(key, dtype, output->dtype);
+    *scratch_bytes = 0;
     if (!tile || inputs > BL__TILE_INPUTS)
         return bl__kernel_fail(call, BL_ERR_DTYPE, "no kernel for %s", bl_dtype_name(dtype));
-    struct plan made, *plan = &made;
-    plan->tile = tile;
-    plan->output_bytes = bl_dtype_size(output->dtype);
-    bl__loop_init(&plan->loop, inputs);
-    for (int d = 0; d < output->rank; d++) {
-        int64_t strides[BL__TILE_INPUTS] = {0};
-        for (int k = 0; k < inputs; k++)
-            strides[k] = bl__broadcast_stride(call->inputs[k], output->rank, d, output->size[d]);
-        bl__loop_push(&plan->loop, output->size[d], strides);
+    bl__step step = {.tile = tile,
+                     .attributes = call->attributes,
+                     .input_count = (uint8_t)inputs,
+                     .input = {0, 1, 2},
+                     .bytes = (uint8_t)bl_dtype_size(output->dtype),
+                     .is_output = true};
+    bl__arena_mark before = bl__arena_position(arena);
+    const size_t group_bytes = offsetof(bl__group, step) + sizeof(step);
+    bl__group *group = bl__arena_take(arena, group_bytes);
+    struct plan *plan = bl__arena_take(arena, plan_bytes(call));
+    if (!plan || !group)
+        return BL_ERR_MEMORY;
+    group->step_count = 1;
+    group->step[0] = step;
+    plan->group = group;
+    *scratch_bytes = make_plan(plan, call, group);
+    call->plan = plan;
+    if (is_whole(plan, (int)inputs)) {
+        bl__arena_rewind(arena, before);
+        call->plan = NULL;
     }
-    bool whole = true, buffered = false;
-    int64_t row = bl__loop_row(&plan->loop);
-    plan->gathers = false;
-    for (int k = 0; k < inputs; k++) {
-        plan->bytes[k] = bl_dtype_size(call->inputs[k]->dtype);
-        plan->source[k] = classify(&plan->loop, k);
-        whole = whole && plan->source[k] == DIRECT;
-        plan->gathers = plan->gathers || plan->source[k] == GATHERED;
-        buffered = buffered || plan->source[k] >= SCALAR;
-    }
-    plan->rows_per_tile = row > 0 && row < SHORT_ROW ? BL__TILE / row : 1;
-    plan->most = buffered && row > BL__TILE ? BL__TILE : row;
-    call->plan = whole ? NULL : bl__arena_take(arena, sizeof(made));
-    if (call->plan)
-        memcpy(call->plan, &made, sizeof(made));
-    return whole || call->plan ? BL_OK : BL_ERR_MEMORY;
+    return BL_OK;
 }
 
 /* ---- run ---- */
 
-/* Brings row elements first .. first + n - 1 of the row at `place` into a buffer, from element `start` on. */
-static void gather(const struct plan *plan, const bl__call *call, int k, const bl__place *place,
-                   int64_t first, int64_t n, unsigned char *buffer, int64_t start)
+static unsigned char *buffer_of(const struct plan *plan, const bl__call *call, int slot)
 {
-    int64_t step = bl__loop_step(&plan->loop, k);
-    const char *from = bl__at_const(call->inputs[k]->data, plan->bytes[k], place->offset[k] + step * first);
-    bl__copy_elements(plan->bytes[k], n, bl__at(buffer, plan->bytes[k], start), 1, from, step);
+    return (unsigned char *)call->scratch + (size_t)plan->buffer[slot] * plan->buffer_bytes;
+}
+
+/* Brings row elements first .. first + n - 1 of the row at `place` into a buffer, from element `start` on. */
+static void gather(const struct plan *plan, const bl__call *call, int k, const struct place *place,
+                   int64_t first, int64_t n, int64_t start)
+{
+    const struct input *input = &plan->input[k];
+    int64_t step = plan->rank > 0 ? input->stride[plan->rank - 1] : 0;
+    const char *from = bl__at_const(call->inputs[k]->data, input->bytes, place->offset[k] + step * first);
+    bl__copy_elements(input->bytes, n, bl__at(buffer_of(plan, call, k), input->bytes, start), 1, from, step);
+}
+
+/* Gathers what differs from tile to tile. */
+static void gather_all(const struct plan *plan, const bl__call *call, const struct place *place,
+                       int64_t first, int64_t n, int64_t start)
+{
+    for (int k = 0; k < (int)call->input_count; k++) {
+        if (plan->input[k].source == GATHERED)
+            gather(plan, call, k, place, first, n, start);
+    }
 }
 
 /* Fills what stays the same over the whole run: one element or one row, then what is there again and again.
  */
-static void fill(const struct plan *plan, const bl__call *call, struct buffers *buffers)
+static void fill(const struct plan *plan, const bl__call *call)
 {
-    static const bl__place origin = {{0}, {0}};
-    int64_t row = bl__loop_row(&plan->loop);
-    int64_t n = plan->loop.count < BL__TILE ? plan->loop.count : BL__TILE;
-    for (int k = 0; k < plan->loop.operands; k++) {
-        if (plan->source[k] == SCALAR)
-            bl__copy_elements(plan->bytes[k], n, buffers->input[k], 1, call->inputs[k]->data, 0);
-        if (plan->source[k] != REPEATED)
+    static const struct place origin = {{0}, {0}};
+    int64_t row = row_of(plan), tile = plan->rows_per_tile > 1 ? plan->rows_per_tile * row : plan->most;
+    int64_t n = plan->count < tile ? plan->count : tile;
+    for (int k = 0; k < (int)call->input_count; k++) {
+        size_t bytes = plan->input[k].bytes;
+        if (plan->input[k].source == SCALAR)
+            bl__copy_elements(bytes, n, buffer_of(plan, call, k), 1, call->inputs[k]->data, 0);
+        if (plan->input[k].source != REPEATED)
             continue;
-        gather(plan, call, k, &origin, 0, row, buffers->input[k], 0);
+        gather(plan, call, k, &origin, 0, row, 0);
         for (int64_t done = row, all = n / row * row, more; done < all; done += more) {
             more = done <= all - done ? done : all - done;
-            bl__copy_elements(plan->bytes[k], more, bl__at(buffers->input[k], plan->bytes[k], done), 1,
-                              buffers->input[k], 1);
+            bl__copy_elements(bytes, more, bl__at(buffer_of(plan, call, k), bytes, done), 1,
+                              buffer_of(plan, call, k), 1);
         }
     }
 }
 
-/* Calls the tile function on n elements that begin with element `done` of the output; `row` is where they
+/* Takes n elements through the steps, which begin with element `done` of the outputs; `row` is where they
  * begin in the row at `place`, whose GATHERED inputs are in their buffers already. */
-static void run_tile(const struct plan *plan, const bl__call *call, const bl__place *place, int64_t row,
-                     int64_t done, int64_t n, const struct buffers *buffers)
+static void run_tile(const struct plan *plan, const bl__call *call, const struct place *place, int64_t row,
+                     int64_t done, int64_t n)
 {
-    const void *in[BL__TILE_INPUTS];
-    for (int k = 0; k < plan->loop.operands; k++) {
-        const void *data = call->inputs[k]->data;
-        if (plan->source[k] == DIRECT)
-            in[k] = bl__at_const(data, plan->bytes[k], done);
-        else if (plan->source[k] == ROWS)
-            in[k] = bl__at_const(data, plan->bytes[k], place->offset[k] + row);
+    void *slot[BL__GROUP_SLOTS];
+    int inputs = (int)call->input_count;
+    bl__operand *const *output = call->outputs;
+    for (int k = 0; k < inputs; k++) {
+        const struct input *input = &plan->input[k];
+        if (input->source == DIRECT)
+            slot[k] = bl__at(call->inputs[k]->data, input->bytes, done);
+        else if (input->source == ROWS)
+            slot[k] = bl__at(call->inputs[k]->data, input->bytes, place->offset[k] + row);
         else
-            in[k] = buffers->input[k];
+            slot[k] = buffer_of(plan, call, k);
     }
-    plan->tile(n, bl__at(call->outputs[0]->data, plan->output_bytes, done), in, call->attributes);
+    for (int64_t s = 0; s < plan->group->step_count; s++) {
+        const bl__step *step = &plan->group->step[s];
+        const void *in[BL__TILE_INPUTS];
+        for (int i = 0; i < step->input_count; i++)
+            in[i] = slot[step->input[i]];
+        void *out = step->is_output ? bl__at((*output++)->data, step->bytes, done)
+                                    : (void *)buffer_of(plan, call, inputs + (int)s);
+        slot[inputs + s] = out;
+        step->tile(n, out, in, step->attributes);
+    }
+}
+
+/* Goes to the next row; false, and back at the first, after the last. */
+static bool next_row(const struct plan *plan, int inputs, struct place *place)
+{
+    for (int d = plan->rank - 2; d >= 0; d--) {
+        bool wraps = ++place->index[d] == plan->size[d];
+        int64_t steps = wraps ? 1 - plan->size[d] : 1;
+        for (int k = 0; k < inputs; k++)
+            place->offset[k] += steps * plan->input[k].stride[d];
+        if (!wraps)
+            return true;
+        place->index[d] = 0;
+    }
+    return false;
 }
 
 /* Tiles of whole rows. */
-static void run_short_rows(const struct plan *plan, const bl__call *call, struct buffers *buffers)
+static void run_short_rows(const struct plan *plan, const bl__call *call)
 {
-    int64_t row = bl__loop_row(&plan->loop), most = plan->rows_per_tile * row;
-    bl__place place = {{0}, {0}};
-    for (int64_t done = 0, n; done < plan->loop.count; done += n) {
-        n = plan->loop.count - done < most ? plan->loop.count - done : most;
+    int64_t row = row_of(plan), most = plan->rows_per_tile * row;
+    struct place place = {{0}, {0}};
+    for (int64_t done = 0, n; done < plan->count; done += n) {
+        n = plan->count - done < most ? plan->count - done : most;
         for (int64_t start = 0; plan->gathers && start < n; start += row) {
-            for (int k = 0; k < plan->loop.operands; k++)
-                if (plan->source[k] == GATHERED)
-                    gather(plan, call, k, &place, 0, row, buffers->input[k], start);
-            bl__loop_next(&plan->loop, &place);
+            gather_all(plan, call, &place, 0, row, start);
+            next_row(plan, (int)call->input_count, &place);
         }
-        run_tile(plan, call, &place, 0, done, n, buffers);
+        run_tile(plan, call, &place, 0, done, n);
     }
 }
 
 /* Tiles that end where a row ends. */
-static void run_long_rows(const struct plan *plan, const bl__call *call, struct buffers *buffers)
+static void run_long_rows(const struct plan *plan, const bl__call *call)
 {
-    int64_t row = bl__loop_row(&plan->loop), done = 0;
-    bl__place place = {{0}, {0}};
+    int64_t row = row_of(plan), done = 0;
+    struct place place = {{0}, {0}};
     do {
         for (int64_t first = 0; first < row; first += plan->most) {
             int64_t n = row - first < plan->most ? row - first : plan->most;
-            for (int k = 0; k < plan->loop.operands; k++)
-                if (plan->source[k] == GATHERED)
-                    gather(plan, call, k, &place, first, n, buffers->input[k], 0);
-            run_tile(plan, call, &place, first, done + first, n, buffers);
+            if (plan->gathers)
+                gather_all(plan, call, &place, first, n, 0);
+            run_tile(plan, call, &place, first, done + first, n);
         }
         done += row;
-    } while (bl__loop_next(&plan->loop, &place));
+    } while (next_row(plan, (int)call->input_count, &place));
 }
 
-static void run_buffered(const struct plan *plan, const bl__call *call)
+static bl_status run_group(const bl__call *call)
 {
-    struct buffers buffers;
-    if (plan->loop.count == 0)
-        return;
-    fill(plan, call, &buffers);
-    (plan->rows_per_tile > 1 ? run_short_rows : run_long_rows)(plan, call, &buffers);
+    const struct plan *plan = call->plan;
+    if (plan->count == 0)
+        return BL_OK;
+    fill(plan, call);
+    (plan->rows_per_tile > 1 ? run_short_rows : run_long_rows)(plan, call);
+    return BL_OK;
 }
 
 bl_status bl__elementwise_run(const bl__call *call, bl__tile tile)
 {
-    if (call->plan) {
-        run_buffered(call->plan, call);
-        return BL_OK;
-    }
+    if (call->plan)
+        return run_group(call);
     const void *in[BL__TILE_INPUTS] = {NULL};
     for (uint32_t k = 0; k < call->input_count; k++)
         in[k] = call->inputs[k]->data;
     tile(call->outputs[0]->count, call->outputs[0]->data, in, call->attributes);
     return BL_OK;
 }
+
+const bl__kernel bl__kernel_group = {BL__STRIDED | BL__IN_PLACE, prepare_group, run_group};
 
 static uint8_t last_dtype(const bl__call *call)
 {
@@ -204,8 +397,7 @@ static uint8_t last_dtype(const bl__call *call)
 #define KERNEL(op, find_tile)                                                              \
     static bl_status prepare_##op(bl__call *call, bl__arena *arena, size_t *scratch_bytes) \
     {                                                                                      \
-        *scratch_bytes = 0;                                                                \
-        return bl__elementwise_prepare(call, arena, BL__KEY_##op);                         \
+        return bl__elementwise_prepare(call, arena, scratch_bytes, BL__KEY_##op);          \
     }                                                                                      \
     static bl_status run_##op(const bl__call *call)                                        \
     {                                                                                      \

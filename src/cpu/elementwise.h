@@ -1,13 +1,40 @@
-/* Private. The driver of element-wise ops, for kernels that look at their inputs before the tiles run. */
+/* Private. Element-wise ops: groups that run as one instruction, whose steps are its attributes; and the
+ * driver of single ops, for kernels that look at their inputs before the tiles run. */
 #ifndef BOWLINE_CPU_ELEMENTWISE_H
 #define BOWLINE_CPU_ELEMENTWISE_H
 
 #include "cpu/kernel.h"
 #include "cpu/tile.h"
 
+enum {
+    BL__GROUP_STEPS = 32,
+    BL__GROUP_INPUTS = 16,
+    BL__GROUP_SLOTS = BL__GROUP_INPUTS + BL__GROUP_STEPS
+};
+
+/* One op of a group. Values are told apart by slots: first the instruction's inputs, then one for each step.
+ * A value that nothing outside the group needs stays in a tile; the others are the instruction's outputs, in
+ * the order of their steps. */
+typedef struct bl__step {
+    bl__tile tile;
+    const void *attributes;
+    uint8_t input_count;
+    uint8_t input[BL__TILE_INPUTS]; /* slots, all of earlier steps */
+    uint8_t bytes;                  /* of an element */
+    bool is_output;
+} bl__step;
+
+typedef struct bl__group {
+    int64_t step_count;
+    bl__step step[BL__GROUP_STEPS]; /* step_count of them are there */
+} bl__group;
+
+/* Runs a group: outputs of one shape, to which the inputs broadcast. */
+extern const bl__kernel bl__kernel_group;
+
 /* Prepare and run of a kernel that is no more than the tile functions of `key`, of which `tile` is the one
  * for the call's dtypes. */
-bl_status bl__elementwise_prepare(bl__call *call, bl__arena *arena, int key);
+bl_status bl__elementwise_prepare(bl__call *call, bl__arena *arena, size_t *scratch_bytes, int key);
 bl_status bl__elementwise_run(const bl__call *call, bl__tile tile);
 
 #endif

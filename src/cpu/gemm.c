@@ -17,23 +17,34 @@ static rntm_t packing_runtime(void)
     return runtime;
 }
 
-void bl__gemm_f32(int64_t m, int64_t n, int64_t k, void *a, bl__steps a_steps, void *b, bl__steps b_steps,
-                  void *c, bl__steps c_steps)
-{
-    float one = 1, zero = 0;
-    rntm_t runtime = packing_runtime();
-    bli_sgemm_ex(BLIS_NO_TRANSPOSE, BLIS_NO_TRANSPOSE, m, n, k, &one, a, a_steps.row, a_steps.column, b,
-                 b_steps.row, b_steps.column, &zero, c, c_steps.row, c_steps.column, NULL, &runtime);
-}
+#define GEMM(name, function, type, beta)                                                                 \
+    void bl__gemm_##name(int64_t m, int64_t n, int64_t k, void *a, bl__steps a_steps, void *b,           \
+                         bl__steps b_steps, void *c, bl__steps c_steps)                                  \
+    {                                                                                                    \
+        type one = 1, rest = beta;                                                                       \
+        rntm_t runtime = packing_runtime();                                                              \
+        function(BLIS_NO_TRANSPOSE, BLIS_NO_TRANSPOSE, m, n, k, &one, a, a_steps.row, a_steps.column, b, \
+                 b_steps.row, b_steps.column, &rest, c, c_steps.row, c_steps.column, NULL, &runtime);    \
+    }
 
-void bl__gemm_f64(int64_t m, int64_t n, int64_t k, void *a, bl__steps a_steps, void *b, bl__steps b_steps,
-                  void *c, bl__steps c_steps)
-{
-    double one = 1, zero = 0;
-    rntm_t runtime = packing_runtime();
-    bli_dgemm_ex(BLIS_NO_TRANSPOSE, BLIS_NO_TRANSPOSE, m, n, k, &one, a, a_steps.row, a_steps.column, b,
-                 b_steps.row, b_steps.column, &zero, c, c_steps.row, c_steps.column, NULL, &runtime);
-}
+GEMM(f32, bli_sgemm_ex, float, 0)
+GEMM(f64, bli_dgemm_ex, double, 0)
+GEMM(add_f32, bli_sgemm_ex, float, 1)
+GEMM(add_f64, bli_dgemm_ex, double, 1)
+
+#define TRSM(name, type, solve)                                                                              \
+    void bl__trsm_##name(bl__triangle_kind kind, int64_t m, int64_t n, void *a, bl__steps a_steps, void *b,  \
+                         bl__steps b_steps)                                                                  \
+    {                                                                                                        \
+        type one = 1;                                                                                        \
+        rntm_t runtime = packing_runtime();                                                                  \
+        solve(kind.left ? BLIS_LEFT : BLIS_RIGHT, kind.upper ? BLIS_UPPER : BLIS_LOWER, BLIS_NO_TRANSPOSE,   \
+              kind.unit ? BLIS_UNIT_DIAG : BLIS_NONUNIT_DIAG, m, n, &one, a, a_steps.row, a_steps.column, b, \
+              b_steps.row, b_steps.column, NULL, &runtime);                                                  \
+    }
+
+TRSM(f32, float, bli_strsm_ex)
+TRSM(f64, double, bli_dtrsm_ex)
 
 /* The buffers have the same size whatever the shape: a tiny product fetches them. */
 void bl__gemm_warm(void)
@@ -44,4 +55,19 @@ void bl__gemm_warm(void)
     float a[SIDE * SIDE] = {0}, b[SIDE * SIDE] = {0}, c[SIDE * SIDE];
     const bl__steps steps = {SIDE, 1};
     bl__gemm_f32(SIDE, SIDE, SIDE, a, steps, b, steps, c, steps);
+}
+
+/* A system takes a second buffer as soon as it is longer than a block. This one is, and its matrix is zeros
+ * with ones on the diagonal, of which all rows may share their memory. */
+void bl__trsm_warm(void)
+{
+    enum {
+        MOST = 2048
+    };
+    float zeros[2 * MOST] = {0}, x[MOST] = {0};
+    int64_t block = bli_cntx_get_blksz_def_dt(BLIS_FLOAT, BLIS_KC, bli_gks_query_cntx());
+    int64_t n = 2 * block < MOST ? 2 * block : MOST;
+    const bl__triangle_kind kind = {.left = true, .unit = true};
+    bl__gemm_warm();
+    bl__trsm_f32(kind, n, 1, zeros, (bl__steps){1, 1}, x, (bl__steps){1, n});
 }

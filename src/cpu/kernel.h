@@ -12,7 +12,7 @@
 typedef struct bl__operand {
     void *data;
     const int64_t *size;
-    const int64_t *stride; /* in elements; 0 where broadcast */
+    const int64_t *stride; /* in elements; 0 where broadcast, below 0 where turned round */
     int64_t count;
     uint8_t dtype; /* a bl_dtype */
     uint8_t rank;

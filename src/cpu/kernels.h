@@ -1,22 +1,48 @@
 /* Private. The list of the CPU's kernels, each made in the file of its family: from it come the declarations
- * and the table. Views (reshape, permute, expand, slice) have none: they are strides, or a copy. Neither have
- * leaves, effects, and the ops that are recorded as their decomposition. */
+ * and the table. Views have none: they are strides, or a copy. Neither have leaves, effects, and the ops that
+ * are recorded as their decomposition. */
 #ifndef BOWLINE_CPU_KERNELS_H
 #define BOWLINE_CPU_KERNELS_H
 
 #include "cpu/kernel.h"
 #include "cpu/tile.h"
+#include "ops/keys.h"
 
 /* clang-format off */
+#if BL__LAPACK
+#define BL__LAPACK_KERNELS(X) X(cholesky) X(inverse) X(solve) X(det) X(slogdet)
+#else
+#define BL__LAPACK_KERNELS(X)
+#endif
+
 #define BL__KERNELS(X) \
     /* elementwise.c */ BL__TILED_OPS(X) X(cast) \
-    /* reduce.c */ X(sum) X(max) X(argmax) \
+    /* reduce_sum.c */ X(sum) X(prod) X(any) X(all) X(count_nonzero) \
+    /* reduce_extreme.c */ X(max) X(min) X(argmax) X(argmin) \
+    /* row_statistics.c */ X(var) X(std) X(logsumexp) X(norm) \
+    /* scan.c */ X(cumsum) X(cumprod) X(recurrence) \
+    /* sort.c */ X(sort) X(topk) \
+    /* take.c */ X(take_sorted) X(put_sorted) \
     /* copy.c */ X(concat) X(slice_backward) \
     /* matmul.c */ X(matmul) \
+    /* convolution.c */ X(convolution) X(convolution_input) X(convolution_weight) \
+    /* pooling.c */ X(max_pool) X(plane_gather) X(plane_scatter) \
+    /* resample.c */ X(resample) X(resample_backward) \
     /* softmax.c */ X(softmax) X(log_softmax) \
     /* cross_entropy.c */ X(cross_entropy) \
     /* remainder.c */ BL__DIVIDING_OPS(X) \
-    /* embedding.c */ X(embedding) X(embedding_backward) X(one_hot)
+    /* pad.c */ X(pad) X(diag_embed) \
+    /* triangle.c */ X(tril) X(triu) \
+    /* gather.c */ X(gather) X(scatter) X(scatter_add) \
+    /* index_select.c */ X(index_select) X(index_add) \
+    /* dynamic_slice.c */ X(dynamic_slice) X(dynamic_update_slice) \
+    /* triangular.c */ X(solve_triangular) \
+    /* factorize.c */ BL__LAPACK_KERNELS(X) \
+    /* take_target.c */ X(take_target) \
+    /* standardize.c */ X(standardize) \
+    /* embedding.c */ X(embedding) X(embedding_backward) X(one_hot) \
+    /* random.c */ X(uniform) X(normal) X(bernoulli) X(dropout) \
+    /* rotary.c */ X(rotary_embedding)
 /* clang-format on */
 
 #define BL__DECLARE_KERNEL(op) extern const bl__kernel bl__kernel_##op;

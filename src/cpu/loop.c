@@ -99,6 +99,18 @@ void bl__copy_elements(size_t bytes, int64_t n, void *to, int64_t to_stride, con
     }
 }
 
+void bl__copy_loop(const bl__loop *loop, size_t bytes, void *to, const void *from)
+{
+    int64_t row = bl__loop_row(loop), to_step = bl__loop_step(loop, 0), from_step = bl__loop_step(loop, 1);
+    bl__place place = {{0}, {0}};
+    if (loop->count == 0)
+        return;
+    do {
+        bl__copy_elements(bytes, row, bl__at(to, bytes, place.offset[0]), to_step,
+                          bl__at_const(from, bytes, place.offset[1]), from_step);
+    } while (bl__loop_next(loop, &place));
+}
+
 bl_status bl__kernel_fail(const bl__call *call, bl_status status, const char *format, ...)
 {
     va_list arguments;

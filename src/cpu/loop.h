@@ -66,6 +66,9 @@ int64_t bl__broadcast_stride(const bl__operand *operand, int rank, int d, int64_
 void bl__copy_elements(size_t bytes, int64_t n, void *to, int64_t to_stride, const void *from,
                        int64_t from_stride);
 
+/* All elements of a loop over two operands, which are `to` and `from`. The places do not overlap. */
+void bl__copy_loop(const bl__loop *loop, size_t bytes, void *to, const void *from);
+
 static inline char *bl__at(void *data, size_t bytes, int64_t offset)
 {
     return (char *)data + (ptrdiff_t)bytes * offset;

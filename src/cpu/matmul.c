@@ -21,7 +21,8 @@ struct plan {
     int64_t product_size;
     bool small, f64;
     int first;            /* which input is the left factor: RIGHT where the product is computed transposed */
-    bool spread[FACTORS]; /* has a stride of 0, which BLIS promises nothing about: copied into scratch */
+    bool spread[FACTORS]; /* has a stride of 0 or below, which BLIS promises nothing about: copied into
+                             scratch */
     size_t bytes;
 };
 
@@ -201,14 +202,15 @@ static void choose_side(struct plan *plan)
     plan->product = (bl__steps){plan->product.column, plan->product.row};
 }
 
-/* Gives axes of size 1, whose stride means nothing, one that BLIS takes; says whether a 0 remains. */
+/* Gives axes of size 1, whose stride means nothing, one that BLIS takes; says whether one of 0 or below
+ * remains. */
 static bool settle(bl__steps *steps, int64_t rows, int64_t columns)
 {
     if (columns == 1)
         steps->column = rows == 1 ? 1 : rows * steps->row;
     if (rows == 1)
         steps->row = columns * steps->column;
-    return steps->row == 0 || steps->column == 0;
+    return steps->row <= 0 || steps->column <= 0;
 }
 
 static void prepare_large(struct plan *plan, size_t *scratch_bytes)

@@ -91,8 +91,7 @@ static bl_status run(const bl__call *call, const bl__tile *tiles)
 #define KERNEL(op)                                                                         \
     static bl_status prepare_##op(bl__call *call, bl__arena *arena, size_t *scratch_bytes) \
     {                                                                                      \
-        *scratch_bytes = 0;                                                                \
-        return bl__elementwise_prepare(call, arena, BL__KEY_##op);                         \
+        return bl__elementwise_prepare(call, arena, scratch_bytes, BL__KEY_##op);          \
     }                                                                                      \
     static bl_status run_##op(const bl__call *call)                                        \
     {                                                                                      \

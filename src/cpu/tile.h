@@ -7,9 +7,7 @@
 #include "ops/keys.h"
 
 enum {
-    BL__TILE = 256,      /* elements of a tile that goes through a buffer: a few of them fit in L1 */
     BL__TILE_INPUTS = 3, /* the most inputs of an element-wise op */
-    BL__ELEMENT = 8      /* the most bytes of an element */
 };
 
 /* out may be one of the inputs when their elements have the same size. */
@@ -32,7 +30,8 @@ typedef void (*bl__tile)(int64_t n, void *out, const void *const *in, const void
     /* tile_activations.c */ X(gelu) X(gelu_tanh) X(silu) X(mish) X(softplus) X(log_sigmoid) \
     X(leaky_relu) X(elu) X(selu) X(celu) X(hardsigmoid) X(hardswish) X(prelu) \
     /* remainder.c */ X(fmod_scalar) X(remainder_scalar) \
-    X(equal) X(not_equal) X(less) X(less_equal) X(greater) X(greater_equal) X(where)
+    X(equal) X(not_equal) X(less) X(less_equal) X(greater) X(greater_equal) X(where) \
+    /* tile_losses.c */ X(probability_loss) X(logistic_loss)
 /* clang-format on */
 
 /* The ops whose kernels refuse integers divided by zero first (remainder.c). */

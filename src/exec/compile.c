@@ -7,7 +7,7 @@
 
 bl_compile_options bl_compile_defaults(void)
 {
-    return (bl_compile_options){.precision = BL_PRECISION_RECORDED};
+    return (bl_compile_options){.precision = BL_PRECISION_RECORDED, .fuse = true};
 }
 
 /* Marks the nodes that the outputs need: ids are a topological order, so one sweep down does it. */
@@ -29,6 +29,19 @@ static bool mark_needed(bl__lowering *l, bl_tensor *const *outputs, size_t count
             l->first_value[node->inputs[i]->node->id] = 1;
     }
     return true;
+}
+
+/* Finds out which nodes run together; false without memory. */
+static bool fuse(bl__lowering *l, bl_tensor *const *outputs, size_t count)
+{
+    bl__fusion_source source = {.graph = l->graph,
+                                .needed = l->first_value,
+                                .node_count = (size_t)l->node_count,
+                                .outputs = outputs,
+                                .output_count = count,
+                                .widens = l->program->precision == BL_PRECISION_F64,
+                                .alone = !l->fuse};
+    return bl__fuse(&l->fusion, &source);
 }
 
 /* Counts what lowering will append, copies that it inserts apart, and makes room for it, so that nothing is
@@ -141,6 +154,7 @@ void bl_program_free(bl_program *program)
 
 static void free_lowering(bl__lowering *l)
 {
+    bl__fusion_free(&l->fusion);
     bl__release(l->allocator, l->first_value, (size_t)l->node_count, sizeof(*l->first_value));
     bl__release(l->allocator, l->lifetimes, l->lifetime_capacity, sizeof(*l->lifetimes));
     bl__release(l->allocator, l->state_table, l->state_table_size, sizeof(*l->state_table));
@@ -156,21 +170,72 @@ static void name_node(bl__lowering *l, const bl__node *node)
         bl__report_place(l->program->head.context, error, node->origin->file, node->origin->line);
 }
 
+static void lower(bl__lowering *l, const bl__node *node)
+{
+    bl__lower_node(l, node);
+    if (!bl__lowering_ok(l))
+        name_node(l, node);
+}
+
+/* Lowers a group, and the views that waited for it. */
+static void lower_group(bl__lowering *l, const bl__fusion_group *group)
+{
+    bl__lower_group(l, group);
+    if (!bl__lowering_ok(l))
+        name_node(l, l->graph->nodes[group->members[group->member_count - 1]]);
+    for (uint32_t view = group->first_view; view && bl__lowering_ok(l);
+         view = l->fusion.nodes[view - 1].next_view)
+        lower(l, l->graph->nodes[view - 1]);
+}
+
+/* Leaves a view for later, behind those that wait already. */
+static void wait_for_group(bl__lowering *l, bl__fusion_group *group, const bl__node *view)
+{
+    uint32_t *next = &group->first_view;
+    while (*next)
+        next = &l->fusion.nodes[*next - 1].next_view;
+    *next = view->id + 1;
+}
+
+/* Everything but effects, in the order of the tape; members of a group where the last of them stands. */
+static void lower_nodes(bl__lowering *l)
+{
+    for (int64_t id = 0; id < l->node_count && bl__lowering_ok(l); id++) {
+        const bl__node *node = l->graph->nodes[id];
+        if (!l->first_value[id] || (node->op->flags & BL_OP_EFFECT))
+            continue;
+        bl__fusion_group *group = bl__fusion_group_of(&l->fusion, node), *base = NULL;
+        if (node->op->view)
+            base = bl__fusion_base_of(&l->fusion, node);
+        if (base && base->members[base->member_count - 1] > id)
+            wait_for_group(l, base, node);
+        else if (!group)
+            lower(l, node);
+        else if (group->members[group->member_count - 1] == id)
+            lower_group(l, group);
+    }
+}
+
+/* They write after everything has been computed. */
+static void lower_effects(bl__lowering *l)
+{
+    for (int64_t id = 0; id < l->node_count && bl__lowering_ok(l); id++) {
+        const bl__node *node = l->graph->nodes[id];
+        if (l->first_value[id] && (node->op->flags & BL_OP_EFFECT))
+            lower(l, node);
+    }
+}
+
 /* Fills the program; on failure l->program->head.error says why. */
 static void build(bl__lowering *l, bl_tensor *const *outputs, size_t count)
 {
-    if (!mark_needed(l, outputs, count) || !reserve(l, count)) {
+    if (!mark_needed(l, outputs, count) || !fuse(l, outputs, count) || !reserve(l, count)) {
         if (bl__lowering_ok(l))
             bl__lower_out_of_memory(l);
         return;
     }
-    for (int64_t id = 0; id < l->node_count && bl__lowering_ok(l); id++) {
-        if (!l->first_value[id])
-            continue;
-        bl__lower_node(l, l->graph->nodes[id]);
-        if (!bl__lowering_ok(l))
-            name_node(l, l->graph->nodes[id]);
-    }
+    lower_nodes(l);
+    lower_effects(l);
     for (size_t i = 0; i < count && bl__lowering_ok(l); i++)
         bl__lower_output(l, outputs[i]);
     if (bl__lowering_ok(l))
@@ -188,7 +253,7 @@ static bl_program *give_invalid(bl_context *context, const bl_error *error)
 }
 
 static bl_program *compile(bl_context *context, bl_tensor *const *outputs, size_t count,
-                           bl_precision precision, bool frozen)
+                           const bl_compile_options *options, bool frozen)
 {
     if (!context)
         return NULL;
@@ -200,10 +265,13 @@ static bl_program *compile(bl_context *context, bl_tensor *const *outputs, size_
             bl__report(context, &error, BL_ERR_MEMORY, "compile", NULL, "no memory for a program");
     }
     if (program) {
-        program->precision = precision;
+        program->precision = options->precision;
         program->frozen = frozen;
-        bl__lowering l = {
-            .program = program, .graph = bl__graph_of(outputs[0]), .allocator = &context->allocator};
+        bl__lowering l = {.program = program,
+                          .graph = bl__graph_of(outputs[0]),
+                          .allocator = &context->allocator,
+                          .fuse = options->fuse,
+                          .fusion = {.allocator = &context->allocator}};
         build(&l, outputs, count);
         free_lowering(&l);
         if (program->head.error.code == BL_OK)
@@ -217,15 +285,18 @@ static bl_program *compile(bl_context *context, bl_tensor *const *outputs, size_
 bl_program *bl_compile_list(bl_context *context, bl_tensor *const *outputs, size_t count,
                             const bl_compile_options *options)
 {
-    bl_precision precision = options ? options->precision : bl_compile_defaults().precision;
-    if (precision == BL_PRECISION_RECORDED || precision == BL_PRECISION_F64 || !context)
-        return compile(context, outputs, count, precision, false);
+    bl_compile_options chosen = options ? *options : bl_compile_defaults();
+    if (chosen.precision == BL_PRECISION_RECORDED || chosen.precision == BL_PRECISION_F64 || !context)
+        return compile(context, outputs, count, &chosen, false);
     bl_error error = {.code = BL_OK};
-    bl__report(context, &error, BL_ERR_ARGUMENT, "compile", NULL, "precision %d is unknown", (int)precision);
+    bl__report(context, &error, BL_ERR_ARGUMENT, "compile", NULL, "precision %d is unknown",
+               (int)chosen.precision);
     return give_invalid(context, &error);
 }
 
 bl_program *bl__compile_frozen(bl_context *context, bl_tensor *const *outputs, size_t count)
 {
-    return compile(context, outputs, count, BL_PRECISION_F64, true);
+    bl_compile_options options = bl_compile_defaults();
+    options.precision = BL_PRECISION_F64;
+    return compile(context, outputs, count, &options, true);
 }

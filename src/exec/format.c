@@ -79,5 +79,9 @@ size_t bl_program_format(const bl_program *program, char *text, size_t size)
         add_instruction(&out, program, i);
     for (size_t i = 0; i < program->effect_count; i++)
         bl__text_add(&out, "commit  %s\n", program->states[program->effects[i].state].parameter->name);
+    for (size_t i = 0; i < program->state_count; i++) {
+        if (program->states[i].drawn)
+            bl__text_add(&out, "count   %s\n", program->states[i].parameter->name);
+    }
     return out.length;
 }

@@ -175,9 +175,11 @@ static bool add_op(bl__lowering *l, const bl__node *node, const bl__kernel *kern
         return false;
     if (op->attributes_size > 0)
         memcpy(attributes, bl__attributes(node), op->attributes_size);
-    bl__instruction *instruction =
-        bl__add_instruction(l, node, op->name, kernel, inputs, node->input_count,
-                            bl__value_of(l, &node->outputs[0]), (size_t)op->output_count, attributes);
+    bl__operand *outputs[BL_MAX_OUTPUTS];
+    for (int i = 0; i < op->output_count; i++)
+        outputs[i] = bl__value_of(l, &node->outputs[i]);
+    bl__instruction *instruction = bl__add_instruction(l, node, op->name, kernel, inputs, node->input_count,
+                                                       outputs, (size_t)op->output_count, attributes);
     if (instruction && op->compute)
         instruction->call.plan = bl__user_plan(l, op, instruction);
     return instruction && (!op->compute || instruction->call.plan);
@@ -197,6 +199,8 @@ static void lower_op(bl__lowering *l, const bl__node *node)
     bool done = inputs && add_op(l, node, kernel, inputs);
     if (!done && bl__lowering_ok(l))
         bl__lower_out_of_memory(l);
+    if (done && (op->flags & BL__OP_RANDOM))
+        bl__lower_draw(l, node);
     if (count > 4)
         bl__release(l->allocator, inputs, count, sizeof(*inputs));
 }

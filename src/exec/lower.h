@@ -2,6 +2,7 @@
 #ifndef BOWLINE_EXEC_LOWER_H
 #define BOWLINE_EXEC_LOWER_H
 
+#include "exec/fuse.h"
 #include "exec/program.h"
 
 /* Sizes and the strides of their contiguous layout, in the program's arena. */
@@ -30,6 +31,8 @@ typedef struct bl__lowering {
     int64_t node_count; /* nodes up to the last output */
     uint32_t
         *first_value;    /* by node id: the index of its first output's value + 1; 0 when nothing needs it */
+    bool fuse;           /* whether any may run together */
+    bl__fusion fusion;   /* which of the nodes do */
     bl__operand *values; /* in the program's arena; those of copies stand apart */
     bl__lifetime *lifetimes; /* of the program's storages */
     size_t lifetime_capacity;
@@ -70,10 +73,16 @@ const bl__kernel *bl__kernel_of(const bl__lowering *l, int key);
 /* Appends an instruction for a node, prepared; NULL without memory or when the kernel refuses. */
 bl__instruction *bl__add_instruction(bl__lowering *l, const bl__node *node, const char *op,
                                      const bl__kernel *kernel, bl__operand *const *inputs, size_t input_count,
-                                     bl__operand *outputs, size_t output_count, const void *attributes);
+                                     bl__operand *const *outputs, size_t output_count,
+                                     const void *attributes);
 /* Appends a copy: the same elements, contiguous, in a workspace storage of their own. NULL without memory,
  * reported. */
 bl__operand *bl__copy_value(bl__lowering *l, const bl__node *node, bl__operand *from);
+
+/* ---- lower_group.c ---- */
+
+/* Lowers the members of a group as one instruction. */
+void bl__lower_group(bl__lowering *l, const bl__fusion_group *group);
 
 /* ---- lower_user.c ---- */
 
@@ -86,5 +95,6 @@ void *bl__user_plan(bl__lowering *l, const bl_op *op, const bl__instruction *ins
 
 void bl__lower_leaf(bl__lowering *l, const bl__node *node);
 void bl__lower_effect(bl__lowering *l, const bl__node *node);
+void bl__lower_draw(bl__lowering *l, const bl__node *node);
 
 #endif

@@ -44,7 +44,9 @@ static void lower_assign(bl__lowering *l, const bl__node *node)
     if (!value)
         return;
     if (p->states[state].written) {
-        bl__program_fail(p, BL_ERR_STATE, "compile", "%s is written twice in one program",
+        bl__program_fail(p, BL_ERR_STATE, "compile",
+                         p->states[state].drawn ? "%s is assigned and drawn from in one program"
+                                                : "%s is written twice in one program",
                          attributes->parameter->name);
         return;
     }
@@ -66,6 +68,23 @@ void bl__lower_effect(bl__lowering *l, const bl__node *node)
         lower_assign(l, node);
     else if (node->op->key != BL__KEY_group)
         bl__program_fail(l->program, BL_ERR_UNSUPPORTED, node->op->name, "there is no such effect");
+}
+
+/* A draw counts the runs of its random state, which is a write to it. A frozen program draws the same in
+ * every run. */
+void bl__lower_draw(bl__lowering *l, const bl__node *node)
+{
+    bl_parameter *random = bl_tensor_parameter(node->inputs[node->input_count - 1]);
+    if (!random || random->dtype != BL_I64 || l->program->frozen)
+        return;
+    size_t index = bl__state_of(l, random);
+    if (index == SIZE_MAX)
+        return;
+    bl__state *state = &l->program->states[index];
+    if (state->written && !state->drawn)
+        bl__program_fail(l->program, BL_ERR_STATE, "compile", "%s is assigned and drawn from in one program",
+                         random->name);
+    state->drawn = state->written = true;
 }
 
 void bl__lower_output(bl__lowering *l, const bl_tensor *tensor)

@@ -98,7 +98,7 @@ static bool prepare(bl_program *p, bl__instruction *instruction)
 
 bl__instruction *bl__add_instruction(bl__lowering *l, const bl__node *node, const char *op,
                                      const bl__kernel *kernel, bl__operand *const *inputs, size_t input_count,
-                                     bl__operand *outputs, size_t output_count, const void *attributes)
+                                     bl__operand *const *outputs, size_t output_count, const void *attributes)
 {
     bl_program *p = l->program;
     size_t count = input_count + output_count;
@@ -107,7 +107,7 @@ bl__instruction *bl__add_instruction(bl__lowering *l, const bl__node *node, cons
         return NULL;
     bl__operand **operands = p->operands + p->operand_count;
     for (size_t i = 0; i < count; i++)
-        operands[i] = i < input_count ? inputs[i] : &outputs[i - input_count];
+        operands[i] = i < input_count ? inputs[i] : outputs[i - input_count];
     bl__instruction *instruction = &p->instructions[p->instruction_count];
     *instruction = (bl__instruction){.kernel = kernel,
                                      .call = {.inputs = operands,
@@ -137,7 +137,7 @@ bl__operand *bl__copy_value(bl__lowering *l, const bl__node *node, bl__operand *
         to->size = dims->size;
         to->stride = dims->stride;
         to->contiguous = true;
-        if (bl__add_instruction(l, node, "copy", bl__kernel_of(l, BL__KEY_COPY), &from, 1, to, 1, NULL))
+        if (bl__add_instruction(l, node, "copy", bl__kernel_of(l, BL__KEY_COPY), &from, 1, &to, 1, NULL))
             return to;
     }
     if (bl__lowering_ok(l))

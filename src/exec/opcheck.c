@@ -42,8 +42,10 @@ static bool check_strides(bl__op_checker *c, bl__op_sample *s)
     bl__node *node = s->node;
     if (!node || node->input_count > BL__CHECK_LEAVES || (c->op->flags & (BL_OP_EFFECT | BL_OP_LEAF)))
         return true;
-    for (size_t i = 0; i < node->input_count; i++)
-        inputs[i] = node->inputs[i]->count > 0 ? spread(node->inputs[i]) : node->inputs[i];
+    for (size_t i = 0; i < node->input_count; i++) {
+        bool is_state = (c->op->flags & BL__OP_RANDOM) && i + 1 == node->input_count;
+        inputs[i] = node->inputs[i]->count > 0 && !is_state ? spread(node->inputs[i]) : node->inputs[i];
+    }
     bl_tensor *again = bl_apply(s->graph, node->op, inputs, node->input_count, bl__attributes(node));
     if (!bl_tensor_valid(again))
         return bl__op_failed(c, s, "strides", "%s", bl_graph_error(s->graph)->message);

@@ -134,6 +134,7 @@ bool bl__op_values(bl__op_checker *c, const bl__op_sample *s, const char *check,
     bl_program *program = bl_compile_list(c->context, outputs, s->leaf_count + 1, NULL);
     bl_status status = bl_program_error(program)->code;
     status = status == BL_OK ? set_inputs(s, program) : status;
+    bl__sampler_rewind(s->sampler); /* all programs of a sample draw the same */
     status = status == BL_OK ? bl_run(program) : status;
     if (status != BL_OK)
         bl__op_failed(c, s, check, "%s", bl_program_error(program)->message);

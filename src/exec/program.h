@@ -56,6 +56,7 @@ typedef struct bl__state {
     bl_parameter *parameter;
     unsigned generation;
     bool read, written;
+    bool drawn;     /* a random state: a run that commits adds 1 to its second element */
     size_t storage; /* when read */
     double *copy;
 } bl__state;

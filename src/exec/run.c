@@ -116,6 +116,16 @@ static void commit(const bl_program *p, const bl__effect *effect)
     }
 }
 
+/* Counts the run in the random states that were drawn from. */
+static void count_run(const bl_program *p)
+{
+    for (size_t i = 0; i < p->state_count; i++) {
+        uint64_t *random = p->states[i].parameter->data; /* {seed, run} */
+        if (p->states[i].drawn)
+            random[1]++;
+    }
+}
+
 /* ---- the run ---- */
 
 static bl_status report_failure(bl_program *p, const bl__instruction_name *name, bl_status status)
@@ -173,6 +183,8 @@ bl_status bl_run(bl_program *program)
     program->running = false;
     for (size_t i = 0; i < program->effect_count && status == BL_OK; i++)
         commit(program, &program->effects[i]);
+    if (status == BL_OK)
+        count_run(program);
     leave_states(program, program->state_count);
     program->ran = status == BL_OK; /* a run that failed on the way has spoilt the outputs of the last one */
     return status;

@@ -41,9 +41,11 @@ void bl_graph_reset(bl_graph *graph)
     bl__uses_clear(graph);
     bl__origins_clear(graph);
     bl__arena_reset(&graph->arena);
+    graph->pending = NULL;
     graph->node_count = 0;
     graph->located = 0;
     graph->inputs = 0;
+    graph->streams = 0;
     graph->scope = NULL;
     graph->lost_scopes = 0;
     graph->error = (bl_error){.code = BL_OK};
@@ -250,7 +252,9 @@ bl__graph_mark bl__graph_position(const bl_graph *graph)
                             graph->node_count,
                             graph->located,
                             graph->inputs,
+                            graph->streams,
                             graph->scope,
+                            graph->pending,
                             graph->error};
 }
 
@@ -258,10 +262,12 @@ void bl__graph_rewind(bl_graph *graph, const bl__graph_mark *mark)
 {
     bl__uses_rewind(graph, mark->node_count);
     bl__origins_clear(graph);
+    graph->pending = mark->pending;
     bl__arena_rewind(&graph->arena, mark->arena);
     graph->node_count = mark->node_count;
     graph->located = mark->located;
     graph->inputs = mark->inputs;
+    graph->streams = mark->streams;
     graph->scope = mark->scope;
     graph->error = mark->error;
 }

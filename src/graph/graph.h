@@ -79,19 +79,23 @@ struct bl_graph {
     int64_t node_count;
     int64_t located;        /* nodes before it know their caller's place, or never will */
     int64_t inputs;         /* bl_input leaves so far */
+    uint64_t streams;       /* random draws so far */
     const bl__scope *scope; /* the open one */
     const bl__origin *origins[BL__ORIGIN_CACHE]; /* recent records in the arena, by hash */
     size_t lost_scopes;                          /* pushes that failed since, whose pops do nothing */
     bl__use *uses;                               /* open-addressed by parameter id; capacity a power of two */
     size_t use_capacity;
     size_t use_count;
+    struct bl__pending
+        *pending;      /* updates of states that layers asked for, the newest first: ops/pending.h */
     bl_tensor invalid; /* what builders return after an error; its node is NULL */
     bl_error error;
 };
 
-/* A flag beside those of op.h: applying the op records its decomposition at once. */
+/* Flags beside those of op.h. */
 enum {
-    BL__OP_COMPOSITE = 1u << 16
+    BL__OP_COMPOSITE = 1u << 16, /* applying the op records its decomposition at once */
+    BL__OP_RANDOM = 1u << 17     /* where its last input is a random state, it draws from it */
 };
 
 /* The graph of a tensor, the invalid one included; NULL for NULL. */
@@ -126,7 +130,9 @@ int bl__axis(int axis, int rank);
 typedef struct bl__graph_mark {
     bl__arena_mark arena;
     int64_t node_count, located, inputs;
+    uint64_t streams;
     const bl__scope *scope;
+    struct bl__pending *pending;
     bl_error error;
 } bl__graph_mark;
 bl__graph_mark bl__graph_position(const bl_graph *graph);

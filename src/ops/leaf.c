@@ -117,6 +117,38 @@ bl_tensor *bl_scalar(bl_graph *graph, bl_dtype dtype, double value)
     return full(graph, "scalar", dtype, BL_SCALAR, value);
 }
 
+bl_tensor *bl_zeros(bl_graph *graph, bl_dtype dtype, bl_shape shape)
+{
+    return full(graph, "zeros", dtype, shape, 0);
+}
+
+bl_tensor *bl_ones(bl_graph *graph, bl_dtype dtype, bl_shape shape)
+{
+    return full(graph, "ones", dtype, shape, 1);
+}
+
+static bl_tensor *full_like(const char *op, bl_tensor *x, double value)
+{
+    if (!bl__known(op, x))
+        return bl__refused(x);
+    return full(bl__graph_of(x), op, bl_tensor_dtype(x), bl_tensor_shape(x), value);
+}
+
+bl_tensor *bl_full_like(bl_tensor *x, double value)
+{
+    return full_like("full_like", x, value);
+}
+
+bl_tensor *bl_zeros_like(bl_tensor *x)
+{
+    return full_like("zeros_like", x, 0);
+}
+
+bl_tensor *bl_ones_like(bl_tensor *x)
+{
+    return full_like("ones_like", x, 1);
+}
+
 static bl_tensor *full_sample(bl_sampler *sampler)
 {
     static const bl_dtype integers[] = {BL_BOOL, BL_I32, BL_I64};

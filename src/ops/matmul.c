@@ -136,7 +136,7 @@ static bl_tensor *matmul_sample(bl_sampler *sampler)
     bl_shape a, b;
     do
         bl_sample_broadcast(sampler, &a, &b);
-    while (a.rank > 2 || b.rank > 2);
+    while (a.rank > 3 || b.rank > 3);
     int64_t sizes[3];
     for (int i = 0; i < 3; i++)
         sizes[i] = bl_sample_int(sampler, bl__sample_chance(sampler, 8) ? 0 : 1, 4);

@@ -11,10 +11,13 @@
 /* ---- entries ---- */
 
 /* How an entry begins: an op of one output that takes `least` to `most` inputs. */
-#define BL__OP_BETWEEN(op, least, most)                                                                   \
-    .size = sizeof(bl_op), .name = #op, .key = BL__KEY_##op, .min_inputs = (least), .max_inputs = (most), \
-    .output_count = 1
-#define BL__OP(op, inputs) BL__OP_BETWEEN(op, inputs, inputs)
+#define BL__OP_BETWEEN(op, least, most) BL__OP_AS(op, #op, least, most)
+#define BL__OP(op, inputs)              BL__OP_BETWEEN(op, inputs, inputs)
+
+/* The same for an op that its users know by the name of another. */
+#define BL__OP_AS(op, its_name, least, most)                                               \
+    .size = sizeof(bl_op), .name = (its_name), .key = BL__KEY_##op, .min_inputs = (least), \
+    .max_inputs = (most), .output_count = 1
 
 /* ---- sets of dtypes, a bit each ---- */
 

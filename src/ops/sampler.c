@@ -15,6 +15,7 @@ struct bl_sampler {
     bl_context *context;
     bl_graph *graph;
     bl_params *params;
+    bl_parameter *random; /* see bl__sample_random */
     uint64_t state;
     bl_dtype dtype;
     size_t leaf_count;
@@ -298,6 +299,25 @@ bl_parameter *bl__sample_buffer(bl_sampler *sampler, bl_dtype dtype, bl_shape sh
     if (!buffer)
         parameter_failed(sampler);
     return buffer;
+}
+
+bl_parameter *bl__sample_random(bl_sampler *sampler)
+{
+    if (!sampler->random)
+        sampler->random = bl_params_add_random(sampler->params, "random", next(sampler));
+    if (!sampler->random)
+        parameter_failed(sampler);
+    return sampler->random;
+}
+
+void bl__sampler_rewind(bl_sampler *sampler)
+{
+    int64_t state[2];
+    if (!sampler->random)
+        return;
+    memcpy(state, bl_parameter_data(sampler->random), sizeof(state));
+    state[1] = 0;
+    bl_parameter_write(sampler->random, state, sizeof(state));
 }
 
 /* ---- constants ---- */

@@ -38,6 +38,9 @@ bl_tensor *bl__sample_input(bl_sampler *sampler, bl_shape shape, double low, dou
 bl_tensor *bl__sample_parameter(bl_sampler *sampler, bl_shape shape, double low, double high);
 /* A buffer for effects to write. */
 bl_parameter *bl__sample_buffer(bl_sampler *sampler, bl_dtype dtype, bl_shape shape);
+/* The sampler's random state, made when it is first asked for, and its way back to run 0. */
+bl_parameter *bl__sample_random(bl_sampler *sampler);
+void bl__sampler_rewind(bl_sampler *sampler);
 /* A constant of random integers in [low, high] of a given integer dtype. */
 bl_tensor *bl__sample_integers(bl_sampler *sampler, bl_dtype dtype, bl_shape shape, int64_t low,
                                int64_t high);

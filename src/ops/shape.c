@@ -1,5 +1,6 @@
 /* Ops that give the same elements another shape or order, as views: reshape, permute, expand. */
 #include "bowline/ops.h"
+#include "ops/arguments.h"
 #include "ops/rules.h"
 #include "ops/sampler.h"
 
@@ -53,9 +54,7 @@ static bl_status reshape_infer(bl_infer_call *call)
     return bl__infer_as(call, bl_tensor_dtype(call->inputs[0]), to);
 }
 
-/* Puts the one size that makes the counts equal in the place of -1. False where there is none, or where any
- * would do. */
-static bool complete(bl_shape *shape, int64_t count)
+bool bl__complete_shape(bl_shape *shape, int64_t count)
 {
     int unknown = -1;
     bl_shape rest = *shape;
@@ -81,7 +80,7 @@ bl_tensor *bl_reshape(bl_tensor *x, bl_shape shape)
     bl_shape whole = shape;
     if (!bl__known("reshape", x) || !check("reshape", x, shape, -1))
         return bl__refused(x);
-    if (!complete(&whole, x->count))
+    if (!bl__complete_shape(&whole, x->count))
         return bl__fail(bl__graph_of(x), BL_ERR_SHAPE, "reshape", "no one size for -1 makes %s of %s",
                         BL__SHAPE_TEXT(shape), BL__SHAPE_TEXT(bl_tensor_shape(x)));
     return apply(&bl__op_reshape, x, whole);

@@ -3,6 +3,7 @@
 #include "graph/parameter.h"
 #include "graph/text.h"
 #include "graph/use.h"
+#include "ops/pending.h"
 #include "optim/optimizer.h"
 
 bl_tensor *bl__decayed(const bl__update *update, double weight_decay)
@@ -115,15 +116,16 @@ static bool note_gradients(const bl_optimizer *optimizer, bl_graph *graph, bl_pa
     return true;
 }
 
+/* `loss`, where it is not NULL, brings the updates of the layers that it is made from. */
 static bl_tensor *record(bl_optimizer *optimizer, bl_graph *graph, bl_parameter *const *parameters,
-                         bl_tensor *const *gradients, size_t count)
+                         bl_tensor *const *gradients, size_t count, const bl_tensor *loss)
 {
     if (!check(optimizer, graph, parameters, gradients, count))
         return &graph->invalid;
     size_t effect_count = 0, states = optimizer->states.count;
-    bl_tensor **effects =
-        bl__arena_take(&graph->arena, (count * (BL__MAX_MOMENTS + 2) + 1) * sizeof(*effects));
-    if (!effects)
+    size_t most = count * (BL__MAX_MOMENTS + 2) + 1 + (loss ? bl__pending_count(graph) : 0);
+    bl_tensor **effects = bl__arena_take(&graph->arena, most * sizeof(*effects));
+    if (!effects || (loss && !bl__pending_effects(graph, loss, effects, &effect_count)))
         return bl__fail(graph, BL_ERR_MEMORY, "optimizer_update", "no memory for the effects");
     bool complete = true;
     for (size_t i = 0; i < count && complete; i++) {
@@ -175,7 +177,7 @@ bl_tensor *bl_optimizer_update(bl_optimizer *optimizer, bl_parameter *const *par
     bl_graph *graph = graph_of(optimizer, "optimizer_update", gradients, count, &result);
     if (!graph)
         return result;
-    return kept(optimizer, graph, record(optimizer, graph, parameters, gradients, count));
+    return kept(optimizer, graph, record(optimizer, graph, parameters, gradients, count, NULL));
 }
 
 /* ---- sugar ---- */
@@ -217,7 +219,7 @@ static bl_tensor *minimize(bl_optimizer *optimizer, bl_graph *graph, bl_tensor *
     }
     if (reached == 0)
         return bl__fail(graph, BL_ERR_ARGUMENT, op, "the loss reaches no trainable parameter");
-    return record(optimizer, graph, parameters, gradients, reached);
+    return record(optimizer, graph, parameters, gradients, reached, loss);
 }
 
 bl_tensor *bl_minimize(bl_optimizer *optimizer, bl_tensor *loss)

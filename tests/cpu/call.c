@@ -129,20 +129,27 @@ void set_all(tensor *t, int64_t period)
 bl_status call_kernel(int key, tensor *const *inputs, uint32_t input_count, tensor *output,
                       const void *attributes)
 {
+    return call_kernel_of_many(key, inputs, input_count, &output, 1, attributes);
+}
+
+bl_status call_kernel_of_many(int key, tensor *const *inputs, uint32_t input_count, tensor *const *outputs,
+                              uint32_t output_count, const void *attributes)
+{
     const bl__kernel *kernel = bl__cpu_kernel(key);
     bl_allocator allocator = bl__default_allocator();
-    bl__operand *operands[9];
+    bl__operand *operands[16];
     bl__arena arena;
     size_t scratch_bytes = 0;
     cr_assert(kernel, "no kernel for key %d", key);
     for (uint32_t i = 0; i < input_count; i++)
         operands[i] = &inputs[i]->operand;
-    operands[input_count] = &output->operand;
+    for (uint32_t i = 0; i < output_count; i++)
+        operands[input_count + i] = &outputs[i]->operand;
     bl__call call = {.inputs = operands,
                      .outputs = operands + input_count,
                      .attributes = attributes,
                      .input_count = input_count,
-                     .output_count = 1,
+                     .output_count = output_count,
                      .message = reason};
     reason[0] = '\0';
     bl__arena_init(&arena, &allocator);

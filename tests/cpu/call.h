@@ -44,6 +44,9 @@ void set_all(tensor *t, int64_t period);
 extern char reason[BL__MESSAGE_BYTES];
 bl_status call_kernel(int key, tensor *const *inputs, uint32_t input_count, tensor *output,
                       const void *attributes);
+/* The same for several outputs. */
+bl_status call_kernel_of_many(int key, tensor *const *inputs, uint32_t input_count, tensor *const *outputs,
+                              uint32_t output_count, const void *attributes);
 
 /* A value as the dtype holds it. */
 double rounded(bl_dtype dtype, double value);

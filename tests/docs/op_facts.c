@@ -95,6 +95,13 @@ static void find_special(bl__op_checker *c, double number, char *text, size_t si
     }
 }
 
+/* By its key: several entries may have the name that their users know. */
+static const char *const key_names[] = {
+#define NAME(op) #op,
+    BL__OPS(NAME)
+#undef NAME
+};
+
 static void print(bl_context *context, const bl_op *op, double *values)
 {
     static const double numbers[] = {(double)NAN, (double)INFINITY, -(double)INFINITY};
@@ -102,7 +109,7 @@ static void print(bl_context *context, const bl_op *op, double *values)
     bl__op_checker checker = {.context = context, .op = op, .result = &result};
     for (size_t i = 0; i < 3; i++)
         checker.values[i] = values + i * (size_t)BL__CHECK_VALUES;
-    printf("%s\t%s\t%s", op->name, how_it_runs(op), derivative(op));
+    printf("%s\t%s\t%s", key_names[op->key - 1], how_it_runs(op), derivative(op));
     for (size_t i = 0; i < 3; i++) {
         char text[80] = "-";
         if (!(op->flags & (BL_OP_LEAF | BL_OP_EFFECT)))

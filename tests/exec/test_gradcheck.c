@@ -1,5 +1,7 @@
-/* The gradient check: what it finds, what it refuses, and that it leaves everything as it was. */
+/* The gradient check: what it finds, what it refuses, and that it leaves everything as it was. Looks at
+ * graph/graph.h for where nodes say they come from. */
 #include "bowline/bowline.h"
+#include "graph/graph.h"
 #include "support/errors.h"
 
 #include <criterion/criterion.h>
@@ -353,4 +355,25 @@ Test(gradcheck, refusals)
     cr_expect_eq(bl_gradcheck(y, leaves, 1, &good, 1, NULL, &r), BL_ERR_ARGUMENT);
     cr_expect_eq(bl_gradcheck(y, NULL, 0, &good, 1, NULL, &r), BL_OK, "%s", text_of(&r));
     bl_graph_free(elsewhere);
+}
+
+static void vjp_with_places(bl_vjp_call *call)
+{
+    call->gradients[0] = bl_mul_scalar(bl_mul(call->inputs[0], call->cotangents[0]), 2);
+}
+
+/* A vjp whose builders are the macros names places, but not those of what was recorded before the check: they
+ * would be gone after it. */
+Test(gradcheck, gives_no_places_to_older_nodes)
+{
+    double two[] = {1, 2};
+    bl_tensor *x = (bl_input)(graph, "x", BL_F64, BL_SHAPE(2));
+    bl_op op = square_op(vjp_with_places);
+    bl_tensor *y = (bl_apply)(graph, &op, &x, 1, NULL);
+    const bl__origin *before = y->node->origin;
+    bl_gradcheck_input input = {x, two, sizeof(two)};
+    bl_gradcheck_result r;
+    cr_assert_eq((bl_gradcheck)(y, &x, 1, &input, 1, NULL, &r), BL_OK, "%s", text_of(&r));
+    cr_assert(r.passed && r.checked == 4, "%s", text_of(&r));
+    cr_assert_eq(y->node->origin, before);
 }

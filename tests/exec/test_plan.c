@@ -84,11 +84,13 @@ static bl_tensor *grow(bl_tensor **values, int64_t count)
     }
 }
 
-/* Two programs over one random graph: of a few of its values, planned tightly, and of all of them, where
- * nothing may be overwritten. */
+/* Two programs over one random graph: of a few of its values, planned tightly and fused, and of all of them,
+ * each computed alone, where nothing may be overwritten. */
 static void compare(bl_context *context, uint64_t seed, size_t *tight_bytes, size_t *loose_bytes)
 {
     state = seed * 0x9e3779b97f4a7c15u + 1;
+    bl_compile_options alone = bl_compile_defaults();
+    alone.fuse = false;
     bl_graph *graph = bl_graph_new(context);
     bl_params *params = bl_params_new(context);
     bl_parameter *kept = bl_params_add_buffer(params, "kept", BL_F32, BL_SHAPE(size, size));
@@ -109,7 +111,7 @@ static void compare(bl_context *context, uint64_t seed, size_t *tight_bytes, siz
         wanted[i] = values[NODES - 1 - below(20)];
     wanted[5] = bl_assign(kept, values[NODES - 1 - below(NODES - 4)]);
     bl_program *tight = bl_compile_list(context, wanted, 6, NULL),
-               *loose = bl_compile_list(context, values, NODES, NULL);
+               *loose = bl_compile_list(context, values, NODES, &alone);
     cr_assert_eq(bl_set_input(loose, values[0], data, bytes), BL_OK, "%s",
                  error_text(bl_program_error(loose)));
     bl_set_input(tight, values[0], data, bytes); /* an error when no output needs it */
@@ -154,9 +156,11 @@ Test(plan, a_chain_needs_two_values_or_one)
                   : bl_matmul(z, bl_full(graph, BL_F32, BL_SHAPE(50, 20), 1));
     }
     bl_program *in_place = bl_compile(context, y), *products = bl_compile(context, z);
-    size_t one = 4032; /* 4000 bytes, rounded up to 64 */
-    cr_expect_eq(bl_program_workspace_bytes(in_place), one);
-    cr_expect_eq(bl_program_workspace_bound(in_place), one);
+    size_t one = 4032;       /* 4000 bytes, rounded up to 64 */
+    size_t tiles = 2 * 2048; /* what passes from op to op within a group */
+    cr_expect_eq(bl_program_workspace_bytes(in_place), one + tiles, "%zu",
+                 bl_program_workspace_bytes(in_place));
+    cr_expect_eq(bl_program_workspace_bound(in_place), one + tiles);
     cr_expect_leq(bl_program_workspace_bytes(products), 5 * one + 65536, "%zu",
                   bl_program_workspace_bytes(products));
     bl_program_free(in_place);
@@ -196,7 +200,8 @@ static void follow(chain *c, bl_context *context, bl_graph *graph, bl_program **
     DEMAND(bl_run(*program) == BL_OK);
     c->value = bl_item(*program, y);
     c->slope = bl_item(*program, slope);
-    DEMAND(bl_program_instruction_count(*program) >= 2 * (size_t)c->length);
+    DEMAND(bl_program_instruction_count(*program) >=
+           2 * (size_t)c->length / 32); /* the most steps of a group */
     DEMAND(nowhere && bl_draw_dot(&slope, 1, NULL, nowhere) == BL_OK);
 }
 

@@ -33,4 +33,12 @@ write("uniform", nn.init.uniform_(torch.empty(5), -0.25, 0.75))
 torch.manual_seed(7)
 nn.Linear(0, 4)
 write("after_linear_without_inputs", torch.empty(3).uniform_())
+for name, layer in (("conv1d", lambda: nn.Conv1d(4, 6, 3)),
+                    ("conv2d", lambda: nn.Conv2d(4, 6, (3, 2), groups=2)),
+                    ("conv_transpose1d", lambda: nn.ConvTranspose1d(2, 3, 4)),
+                    ("conv_transpose2d", lambda: nn.ConvTranspose2d(4, 6, (2, 3), groups=2))):
+    torch.manual_seed(11)
+    made = layer()
+    write(name + "_weight", made.weight)
+    write(name + "_bias", made.bias)
 print("/* clang-format on */")

@@ -45,6 +45,52 @@ Test(init, layers_as_pytorch)
     bl_context_free(context);
 }
 
+Test(init, convolutions_as_pytorch)
+{
+    bl_context *context = bl_context_new(NULL);
+    bl_params *params = bl_params_new(context);
+    bl_rng *rng = bl_rng_new(context, 11);
+    cr_assert_eq(bl_conv1d_params(params, "a", 4, 6, 3, 1, true, rng), BL_OK);
+    cr_assert(bl_shape_equal(bl_parameter_shape(bl_params_find(params, "a.weight")), BL_SHAPE(6, 4, 3)));
+    SAME(bl_params_find(params, "a.weight"), conv1d_weight);
+    SAME(bl_params_find(params, "a.bias"), conv1d_bias);
+
+    bl_rng_seed(rng, 11);
+    cr_assert_eq(bl_conv2d_params(params, "b", 4, 6, 3, 2, 2, true, rng), BL_OK);
+    cr_assert(bl_shape_equal(bl_parameter_shape(bl_params_find(params, "b.weight")), BL_SHAPE(6, 2, 3, 2)));
+    SAME(bl_params_find(params, "b.weight"), conv2d_weight);
+    SAME(bl_params_find(params, "b.bias"), conv2d_bias);
+
+    bl_rng_seed(rng, 11);
+    cr_assert_eq(bl_conv_transpose1d_params(params, "c", 2, 3, 4, 1, true, rng), BL_OK);
+    cr_assert(bl_shape_equal(bl_parameter_shape(bl_params_find(params, "c.weight")), BL_SHAPE(2, 3, 4)));
+    SAME(bl_params_find(params, "c.weight"), conv_transpose1d_weight);
+    SAME(bl_params_find(params, "c.bias"), conv_transpose1d_bias);
+
+    bl_rng_seed(rng, 11);
+    cr_assert_eq(bl_conv_transpose2d_params(params, "d", 4, 6, 2, 3, 2, true, rng), BL_OK);
+    cr_assert(bl_shape_equal(bl_parameter_shape(bl_params_find(params, "d.weight")), BL_SHAPE(4, 3, 2, 3)));
+    SAME(bl_params_find(params, "d.weight"), conv_transpose2d_weight);
+    SAME(bl_params_find(params, "d.bias"), conv_transpose2d_bias);
+
+    size_t count = bl_params_count(params);
+    cr_assert_eq(bl_conv2d_params(params, "e", 4, 6, 3, 2, 4, true, rng), BL_ERR_ARGUMENT);
+    cr_assert_str_eq(bl_params_error(params)->message,
+                     "bl_conv2d_params: e: 4 groups do not divide 4 and 6 channels");
+    bl_params_clear_error(params);
+    cr_assert_eq(bl_conv_transpose1d_params(params, "e", 4, 6, 3, 0, true, rng), BL_ERR_ARGUMENT);
+    cr_assert_eq(bl_conv1d_params(params, "a", 4, 6, 3, 1, true, rng), BL_ERR_EXISTS);
+    cr_assert_eq(bl_conv2d_params(params, "e", 4, -6, 3, 1, 1, true, rng), BL_ERR_SHAPE);
+    cr_assert_eq(bl_params_count(params), count);
+    cr_assert_eq(bl_conv2d_params(params, "e", 4, 6, 3, 1, 1, false, rng), BL_OK);
+    cr_assert_null(bl_params_find(params, "e.bias"));
+    cr_assert_eq(bl_conv1d_params(NULL, "f", 4, 6, 3, 1, true, rng), BL_ERR_ARGUMENT);
+    cr_assert_eq(bl_conv_transpose2d_params(params, "f", 0, 0, 5, 1, 1, true, rng), BL_OK);
+    bl_rng_free(rng);
+    bl_params_free(params);
+    bl_context_free(context);
+}
+
 Test(init, rules)
 {
     bl_context *context = bl_context_new(NULL);

@@ -128,6 +128,11 @@ static bl_status embedding(scene *s)
     return bl_embedding_params(s->params, "embedding", 10, 3, s->rng);
 }
 
+static bl_status batch_norm(scene *s)
+{
+    return bl_batch_norm_params(s->params, "norm", 3);
+}
+
 Test(params_memory, every_call)
 {
     static const struct {
@@ -142,7 +147,8 @@ Test(params_memory, every_call)
                  {"untie an alias", untie_alias, 3},
                  {"scope_push", push, 2},
                  {"linear_params", linear, 12},
-                 {"embedding_params", embedding, 6}};
+                 {"embedding_params", embedding, 6},
+                 {"batch_norm_params", batch_norm, 20}};
     for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
         size_t failures = 0;
         for (bl_status status = BL_ERR_MEMORY; status != BL_OK; failures++) {

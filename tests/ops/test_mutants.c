@@ -10,6 +10,8 @@
 
 enum {
     SAMPLES = 40,
+    SAMPLES_TO_SWAP =
+        200, /* few have two inputs of one shape, and of some of those both gradients are zero */
     MOST_INPUTS_CHANGED = 6
 };
 
@@ -80,7 +82,7 @@ static void replace(bl__node *node, void *data)
 static bool caught(const bl_op *op, change_kind change, size_t input)
 {
     bl_op_check_result result;
-    bl_op_check_options options = {.seed = 0, .samples = SAMPLES};
+    bl_op_check_options options = {.seed = 0, .samples = change == SWAPPED ? SAMPLES_TO_SWAP : SAMPLES};
     bl__op_checker checker = {
         .context = context, .op = op, .result = &result, .recorded = replace, .gradients_only = true};
     mutant.op = *op;
@@ -111,7 +113,7 @@ ParameterizedTest(int *key, mutants, are_caught)
     if (!op->vjp || (op->flags & BL__OP_COMPOSITE))
         return;
     for (size_t input = 0; input < MOST_INPUTS_CHANGED && (int64_t)input < op->max_inputs; input++) {
-        for (change_kind c = NEGATED; c < CHANGES; c++) {
+        for (change_kind c = NEGATED; c < (op->max_inputs > 1 ? CHANGES : SWAPPED); c++) {
             bool good = caught(op, c, input);
             cr_assert(good || !mutant.changed, "%s: the gradient of input %zu, %s, passes the check",
                       op->name, input, change_names[c]);

@@ -5,14 +5,21 @@
 #define TESTS_PYTORCH_CASES_H
 
 #include "bowline/bowline.h"
+#include "ops/keys.h" /* whether LAPACK is built in */
 
 #include <stddef.h>
 
 /* The list of families. */
 /* clang-format off */
+#if BL__LAPACK
+#define LAPACK_FAMILIES(X) X(factorizations)
+#else
+#define LAPACK_FAMILIES(X)
+#endif
+
 #define FAMILIES(X) \
-    X(functions) X(activations) \
-    X(arithmetic) X(basics)
+    X(activations) X(arithmetic) X(basics) X(convolution) X(functions) X(indexing) X(linalg) \
+    X(losses) X(normalization) X(pooling) X(reductions) X(sequence) X(shapes) LAPACK_FAMILIES(X)
 /* clang-format on */
 
 enum {

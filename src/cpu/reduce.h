@@ -1,0 +1,102 @@
+/* Private. How reductions are made: a reducer for each op and dtype, and one walk for all (reduce.c). */
+#ifndef BOWLINE_CPU_REDUCE_H
+#define BOWLINE_CPU_REDUCE_H
+
+#include "cpu/kernels.h"
+
+#include <string.h>
+
+enum {
+    BL__LANES = 8
+};
+
+/* How one op reduces one dtype. `lanes` are accumulators; `mask` is BL__LANES - 1, or 0 where there is one
+ * lane.
+ */
+typedef struct bl__reducer {
+    size_t bytes; /* of an accumulator */
+    bool ordered; /* one lane only: the order of elements matters */
+    void (*start)(int64_t n, void *lanes);
+    /* n elements of one result, the first of which is element j. */
+    void (*across)(void *lanes, int64_t mask, int64_t n, const void *x, int64_t stride, int64_t j);
+    /* Element j of n results, whose accumulators stand side by side. */
+    void (*down)(void *lane, int64_t n, const void *x, int64_t stride, int64_t j);
+    /* n results; the lanes of each are `pitch` accumulators apart. */
+    void (*finish)(int64_t n, void *out, const void *lanes, int64_t count, int64_t pitch);
+} bl__reducer;
+
+/* Plans a reduction by the reducer of the input's dtype (NULL: there is none), and runs it. */
+bl_status bl__reduce_prepare(bl__call *call, bl__arena *arena, const bl__reducer *const *reducers);
+bl_status bl__reduce_run(const bl__call *call);
+
+/* A reducer op_name: lane = combine(lane, of(x)) for elements x of `type`, with accumulators of type `wide`
+ * that begin at `begin`, and results of type `result`. */
+#define BL__REDUCER(op, name, type, wide, result, begin, of, combine)                                      \
+    static void op##_start_##name(int64_t n, void *lanes)                                                  \
+    {                                                                                                      \
+        wide *lane = lanes;                                                                                \
+        for (int64_t i = 0; i < n; i++)                                                                    \
+            lane[i] = (begin);                                                                             \
+    }                                                                                                      \
+                                                                                                           \
+    static void op##_across_##name(void *lanes, int64_t mask, int64_t n, const void *data, int64_t stride, \
+                                   int64_t j)                                                              \
+    {                                                                                                      \
+        const type *x = data;                                                                              \
+        wide *lane = lanes, local[BL__LANES];                                                              \
+        int64_t i = 0;                                                                                     \
+        for (; i < n && (mask == 0 || stride != 1 || ((j + i) & mask) != 0); i++)                          \
+            lane[(j + i) & mask] = combine(lane[(j + i) & mask], (wide)of(x[i * stride]));                 \
+        if (n - i >= BL__LANES) {                                                                          \
+            memcpy(local, lane, sizeof(local));                                                            \
+            for (; i + BL__LANES <= n; i += BL__LANES)                                                     \
+                for (int k = 0; k < BL__LANES; k++)                                                        \
+                    local[k] = combine(local[k], (wide)of(x[i + k]));                                      \
+            memcpy(lane, local, sizeof(local));                                                            \
+        }                                                                                                  \
+        for (; i < n; i++)                                                                                 \
+            lane[(j + i) & mask] = combine(lane[(j + i) & mask], (wide)of(x[i]));                          \
+    }                                                                                                      \
+                                                                                                           \
+    static void op##_down_##name(void *lanes, int64_t n, const void *data, int64_t stride, int64_t j)      \
+    {                                                                                                      \
+        const type *x = data;                                                                              \
+        wide *lane = lanes;                                                                                \
+        (void)j;                                                                                           \
+        if (stride == 1)                                                                                   \
+            for (int64_t i = 0; i < n; i++)                                                                \
+                lane[i] = combine(lane[i], (wide)of(x[i]));                                                \
+        else                                                                                               \
+            for (int64_t i = 0; i < n; i++)                                                                \
+                lane[i] = combine(lane[i], (wide)of(x[i * stride]));                                       \
+    }                                                                                                      \
+                                                                                                           \
+    static void op##_finish_##name(int64_t n, void *out, const void *lanes, int64_t count, int64_t pitch)  \
+    {                                                                                                      \
+        const wide *lane = lanes;                                                                          \
+        result *y = out;                                                                                   \
+        for (int64_t i = 0; i < n; i++) {                                                                  \
+            wide total = lane[i];                                                                          \
+            for (int64_t k = 1; k < count; k++)                                                            \
+                total = combine(total, lane[k * pitch + i]);                                               \
+            y[i] = (result)total;                                                                          \
+        }                                                                                                  \
+    }                                                                                                      \
+                                                                                                           \
+    static const bl__reducer op##_##name = {                                                               \
+        sizeof(wide), false, op##_start_##name, op##_across_##name, op##_down_##name, op##_finish_##name};
+
+/* The kernel of an op, and lists of the reducers that it can have. */
+#define BL__REDUCE_KERNEL(op, ...)                                                         \
+    static bl_status prepare_##op(bl__call *call, bl__arena *arena, size_t *scratch_bytes) \
+    {                                                                                      \
+        static const bl__reducer *const reducers[BL_DTYPE_COUNT] = {__VA_ARGS__};          \
+        *scratch_bytes = 0;                                                                \
+        return bl__reduce_prepare(call, arena, reducers);                                  \
+    }                                                                                      \
+    const bl__kernel bl__kernel_##op = {BL__STRIDED, prepare_##op, bl__reduce_run};
+#define BL__NUMBER_REDUCERS(op) \
+    [BL_F32] = &op##_f32, [BL_F64] = &op##_f64, [BL_I32] = &op##_i32, [BL_I64] = &op##_i64
+#define BL__BOOL_REDUCER(op) [BL_BOOL] = &op##_bool
+
+#endif

@@ -1,0 +1,24 @@
+/* Private. Reductions that look at the elements of a result more than once, or at all of them together: each
+ * result is a function of one contiguous row, which stands in scratch where it does not in memory. */
+#ifndef BOWLINE_CPU_ROW_REDUCE_H
+#define BOWLINE_CPU_ROW_REDUCE_H
+
+#include "cpu/kernels.h"
+
+/* One result from n >= 0 contiguous elements. */
+typedef void bl__row_reduction(int64_t n, void *result, const void *x, const void *attributes);
+
+/* Plans a reduction of f32 or f64 by the row function of its dtype; its attributes begin with
+ * bl__reduce_attributes. */
+bl_status bl__row_reduce_prepare(bl__call *call, bl__arena *arena, size_t *scratch_bytes,
+                                 bl__row_reduction *f32, bl__row_reduction *f64);
+bl_status bl__row_reduce_run(const bl__call *call);
+
+#define BL__ROW_REDUCE_KERNEL(op)                                                          \
+    static bl_status prepare_##op(bl__call *call, bl__arena *arena, size_t *scratch_bytes) \
+    {                                                                                      \
+        return bl__row_reduce_prepare(call, arena, scratch_bytes, op##_f32, op##_f64);     \
+    }                                                                                      \
+    const bl__kernel bl__kernel_##op = {BL__STRIDED, prepare_##op, bl__row_reduce_run};
+
+#endif

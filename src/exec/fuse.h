@@ -1,0 +1,54 @@
+/* Private. Which element-wise nodes run together. */
+#ifndef BOWLINE_EXEC_FUSE_H
+#define BOWLINE_EXEC_FUSE_H
+
+#include "cpu/elementwise.h"
+#include "graph/graph.h"
+
+/* Element-wise nodes of one shape that run as one instruction, where the last of them stands. `inputs` come
+ * from outside. */
+typedef struct bl__fusion_group {
+    const bl_tensor *inputs[BL__GROUP_INPUTS];
+    uint32_t members[BL__GROUP_STEPS]; /* node ids, ascending */
+    uint32_t first_view;               /* the first of the views to be lowered after it, + 1; 0 for none */
+    uint8_t member_count, input_count;
+    bool open; /* while nodes are looked at: nothing outside has used a member yet */
+} bl__fusion_group;
+
+/* What is known of a node. `group` is an index + 1: of the node's own, or for a view of the one whose value
+ * it shows; 0 for none. */
+typedef struct bl__fusion_node {
+    uint32_t group;
+    uint32_t next_view; /* of the same group, + 1 */
+    bool is_used;       /* by something outside its group, or by the caller */
+} bl__fusion_node;
+
+typedef struct bl__fusion {
+    const bl_allocator *allocator;
+    bl__fusion_node *nodes; /* by id */
+    size_t node_count;
+    bl__fusion_group *groups;
+    size_t group_count, group_capacity;
+} bl__fusion;
+
+/* How the lowering tells which nodes count and in which dtype they are computed. */
+typedef struct bl__fusion_source {
+    const bl_graph *graph;
+    const uint32_t *needed; /* by id: not 0 */
+    size_t node_count;
+    bl_tensor *const *outputs;
+    size_t output_count;
+    bool widens; /* f32 is computed in f64 */
+    bool alone;  /* every node runs alone */
+} bl__fusion_source;
+
+/* Forms the groups; false without memory. To be freed either way. */
+bool bl__fuse(bl__fusion *fusion, const bl__fusion_source *source);
+void bl__fusion_free(bl__fusion *fusion);
+
+/* The group of a node; NULL when it runs alone. */
+bl__fusion_group *bl__fusion_group_of(const bl__fusion *fusion, const bl__node *node);
+/* The group that must have run before a view is lowered; NULL for none. */
+bl__fusion_group *bl__fusion_base_of(const bl__fusion *fusion, const bl__node *view);
+
+#endif

@@ -1,0 +1,93 @@
+/* Lowering a group of element-wise nodes: its steps, and the values that others need. */
+#include "exec/lower.h"
+#include "graph/text.h"
+
+#include <string.h>
+
+/* The slot of a tensor in the group: an input's, or that of the step that computes it. */
+static uint8_t slot_of(const bl__fusion_group *group, const bl_tensor *tensor)
+{
+    for (int i = 0; i < group->input_count; i++) {
+        if (group->inputs[i] == tensor)
+            return (uint8_t)i;
+    }
+    int step = 0;
+    while (group->members[step] != tensor->node->id)
+        step++;
+    return (uint8_t)(group->input_count + step);
+}
+
+static bool set_step(bl__lowering *l, const bl__fusion_group *group, const bl__node *node, bl__step *step)
+{
+    const bl_op *op = node->op;
+    bl_dtype dtype = bl__lower_dtype(l, (bl_dtype)node->outputs[0].dtype);
+    bl_dtype last = bl__lower_dtype(l, (bl_dtype)node->inputs[node->input_count - 1]->dtype);
+    void *attributes = bl__arena_take(&l->program->arena, op->attributes_size);
+    if (!attributes)
+        return false;
+    if (op->attributes_size > 0)
+        memcpy(attributes, bl__attributes(node), op->attributes_size);
+    *step = (bl__step){.tile = bl__tile_find(op->key, last, dtype),
+                       .attributes = attributes,
+                       .input_count = (uint8_t)node->input_count,
+                       .bytes = (uint8_t)bl_dtype_size(dtype),
+                       .is_output = l->fusion.nodes[node->id].is_used};
+    for (size_t i = 0; i < node->input_count; i++)
+        step->input[i] = slot_of(group, node->inputs[i]);
+    return true;
+}
+
+/* The names of its first ops in their order, as messages and listings have them: "mul+add+tanh",
+ * "mul+add+tanh+neg+2 more". */
+static const char *name_group(bl__lowering *l, const bl__fusion_group *group)
+{
+    const int most = 4;
+    char text[160];
+    bl__text out = {text, sizeof(text), 0};
+    for (int i = 0; i < group->member_count && i < most; i++)
+        bl__text_add(&out, "%s%s", i > 0 ? "+" : "", l->graph->nodes[group->members[i]]->op->name);
+    if (group->member_count > most)
+        bl__text_add(&out, "+%d more", group->member_count - most);
+    return bl__arena_string(&l->program->arena, text);
+}
+
+/* Describes a value in a storage of its own; false without memory. */
+static bool make_output(bl__lowering *l, const bl_tensor *output)
+{
+    size_t size = bl_dtype_size(bl__lower_dtype(l, (bl_dtype)output->dtype));
+    size_t storage = bl__new_storage(l, BL__WORKSPACE, (size_t)output->count * size);
+    return storage != SIZE_MAX && bl__contiguous_value(l, output, storage, bl__value_of(l, output));
+}
+
+static bool add_group(bl__lowering *l, const bl__fusion_group *group)
+{
+    bl__operand *inputs[BL__GROUP_INPUTS], *outputs[BL__GROUP_STEPS];
+    size_t output_count = 0, count = group->member_count;
+    bl__group *steps =
+        bl__arena_take(&l->program->arena, offsetof(bl__group, step) + count * sizeof(bl__step));
+    const char *name = name_group(l, group);
+    if (!steps || !name)
+        return false;
+    steps->step_count = (int64_t)count;
+    for (int i = 0; i < group->input_count; i++)
+        inputs[i] = bl__value_of(l, group->inputs[i]);
+    for (size_t i = 0; i < count; i++) {
+        const bl__node *node = l->graph->nodes[group->members[i]];
+        if (!set_step(l, group, node, &steps->step[i]))
+            return false;
+        if (!steps->step[i].is_output)
+            continue;
+        if (!make_output(l, &node->outputs[0]))
+            return false;
+        outputs[output_count++] = bl__value_of(l, &node->outputs[0]);
+    }
+    const bl__node *last = l->graph->nodes[group->members[count - 1]];
+    return bl__add_instruction(l, last, name, &bl__kernel_group, inputs, group->input_count, outputs,
+                               output_count, steps) != NULL;
+}
+
+void bl__lower_group(bl__lowering *l, const bl__fusion_group *group)
+{
+    if (!add_group(l, group) && bl__lowering_ok(l))
+        bl__lower_out_of_memory(l);
+}

@@ -44,39 +44,56 @@ static bool fuse(bl__lowering *l, bl_tensor *const *outputs, size_t count)
     return bl__fuse(&l->fusion, &source);
 }
 
-/* Counts what lowering will append, copies that it inserts apart, and makes room for it, so that nothing is
- * moved. False without memory, or when there are too many values, which is reported. */
+/* What lowering will append, copies that it inserts apart. */
+typedef struct totals {
+    size_t values, storages, instructions, operands;
+} totals;
+
+/* Counts a node that counts, and gives its outputs their values: a value that stays within a group has none.
+ */
+static void count_node(bl__lowering *l, const bl__node *node, totals *t)
+{
+    size_t outputs = (size_t)node->op->output_count;
+    bool grouped = bl__fusion_group_of(&l->fusion, node) != NULL;
+    l->first_value[node->id] = (uint32_t)t->values + 1;
+    if (grouped && !l->fusion.nodes[node->id].is_used)
+        return;
+    t->values += outputs;
+    if (node->op->view || (node->op->flags & BL_OP_EFFECT))
+        return;
+    t->storages += outputs;
+    if (node->op->flags & BL_OP_LEAF)
+        return;
+    t->operands += outputs + (grouped ? 0 : node->input_count);
+    t->instructions += !grouped;
+}
+
+/* Makes room for what lowering will append, so that nothing is moved. False without memory, or when there are
+ * too many values, which is reported. */
 static bool reserve(bl__lowering *l, size_t output_count)
 {
     bl_program *p = l->program;
-    size_t instructions = output_count, operands = 2 * output_count, storages = output_count, values = 0;
+    totals t = {.storages = output_count, .instructions = output_count, .operands = 2 * output_count};
     for (int64_t id = 0; id < l->node_count; id++) {
-        const bl__node *node = l->graph->nodes[id];
-        size_t outputs = (size_t)node->op->output_count;
-        if (!l->first_value[id])
-            continue;
-        l->first_value[id] = (uint32_t)values + 1;
-        values += outputs;
-        if (node->op->view || (node->op->flags & BL_OP_EFFECT))
-            continue;
-        storages += outputs;
-        if (node->op->flags & BL_OP_LEAF)
-            continue;
-        instructions++;
-        operands += node->input_count + outputs;
+        if (l->first_value[id])
+            count_node(l, l->graph->nodes[id], &t);
     }
-    if (values >= UINT32_MAX) {
+    for (size_t i = 0; i < l->fusion.group_count; i++) {
+        t.instructions += l->fusion.groups[i].member_count > 1;
+        t.operands += l->fusion.groups[i].input_count;
+    }
+    if (t.values >= UINT32_MAX - 1) {
         bl__program_fail(p, BL_ERR_OVERFLOW, "compile", "the program has too many values");
         return false;
     }
     const bl_allocator *a = l->allocator;
-    l->values = bl__arena_take(&p->arena, values * sizeof(*l->values));
+    l->values = bl__arena_take(&p->arena, t.values * sizeof(*l->values));
     return l->values &&
-           bl__reserve(a, &p->instructions, &p->instruction_capacity, instructions,
+           bl__reserve(a, &p->instructions, &p->instruction_capacity, t.instructions,
                        sizeof(*p->instructions)) &&
-           bl__reserve(a, &p->operands, &p->operand_capacity, operands, sizeof(*p->operands)) &&
-           bl__reserve(a, &p->storages, &p->storage_capacity, storages, sizeof(*p->storages)) &&
-           bl__reserve(a, &l->lifetimes, &l->lifetime_capacity, storages, sizeof(*l->lifetimes));
+           bl__reserve(a, &p->operands, &p->operand_capacity, t.operands, sizeof(*p->operands)) &&
+           bl__reserve(a, &p->storages, &p->storage_capacity, t.storages, sizeof(*p->storages)) &&
+           bl__reserve(a, &l->lifetimes, &l->lifetime_capacity, t.storages, sizeof(*l->lifetimes));
 }
 
 static bool check_outputs(bl_context *context, bl_error *error, bl_tensor *const *outputs, size_t count)

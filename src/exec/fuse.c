@@ -59,20 +59,15 @@ static bool same_shape(const bl_tensor *a, const bl_tensor *b)
            (a->size == b->size || memcmp(a->size, b->size, a->rank * sizeof(*a->size)) == 0);
 }
 
-static bool has_member(const bl__fusion_group *group, uint32_t id)
+/* Whether a tensor is computed by a group. */
+static bool is_member(const bl__fusion *fusion, uint32_t group, const bl_tensor *tensor)
 {
-    for (int i = 0; i < group->member_count; i++) {
-        if (group->members[i] == id)
-            return true;
-    }
-    return false;
+    return fusion->nodes[tensor->node->id].group == group && !tensor->node->op->view;
 }
 
-/* Adds an input unless it is there or a member's; false when there is no room. */
+/* Adds an input unless it is there; false when there is no room. */
 static bool add_input(bl__fusion_group *group, const bl_tensor *tensor)
 {
-    if (!tensor->node->op->view && has_member(group, tensor->node->id))
-        return true;
     for (int i = 0; i < group->input_count; i++) {
         if (group->inputs[i] == tensor)
             return true;
@@ -81,6 +76,37 @@ static bool add_input(bl__fusion_group *group, const bl_tensor *tensor)
         return false;
     group->inputs[group->input_count++] = tensor;
     return true;
+}
+
+/* Takes a node, which stands after all members, into a group; false, and nothing changed, when there is no
+ * room. */
+static bool take_node(bl__fusion *fusion, uint32_t index, const bl__node *node)
+{
+    bl__fusion_group *group = &fusion->groups[index - 1];
+    uint8_t inputs = group->input_count;
+    bool fits = group->member_count < BL__GROUP_STEPS;
+    for (size_t i = 0; i < node->input_count && fits; i++)
+        fits = is_member(fusion, index, node->inputs[i]) || add_input(group, node->inputs[i]);
+    if (!fits) {
+        group->input_count = inputs;
+        return false;
+    }
+    group->members[group->member_count++] = node->id;
+    fusion->nodes[node->id].group = index;
+    return true;
+}
+
+/* The group that a node makes alone. */
+static bool start_group(bl__fusion *fusion, const bl__node *node)
+{
+    if (fusion->group_count == fusion->group_capacity &&
+        !bl__grow(fusion->allocator, &fusion->groups, &fusion->group_capacity, sizeof(*fusion->groups)))
+        return false;
+    bl__fusion_group *group = &fusion->groups[fusion->group_count++];
+    group->first_view = 0;
+    group->member_count = group->input_count = 0;
+    group->open = true;
+    return take_node(fusion, (uint32_t)fusion->group_count, node); /* into a new one it fits */
 }
 
 /* Members of two groups in one, ascending. */
@@ -94,47 +120,32 @@ static void merge_members(bl__fusion_group *to, const bl__fusion_group *from)
     }
 }
 
-/* The union of two groups in `to`; false, and nothing changed, when it is too large. */
-static bool merge(bl__fusion_group *to, const bl__fusion_group *from)
+/* The inputs of both, without those that the other computes; false when there is no room. */
+static bool merge_inputs(const bl__fusion *fusion, uint32_t own, uint32_t other, bl__fusion_group *both)
 {
-    if (to->member_count + from->member_count > BL__GROUP_STEPS)
-        return false;
-    bl__fusion_group both = *to;
-    merge_members(&both, from);
-    both.input_count = 0;
-    for (int i = 0; i < to->input_count; i++)
-        add_input(&both, to->inputs[i]); /* there is room: they are the group's own */
-    for (int i = 0; i < from->input_count; i++) {
-        if (!add_input(&both, from->inputs[i]))
-            return false;
+    const uint32_t sides[] = {own, other};
+    both->input_count = 0;
+    for (int s = 0; s < 2; s++) {
+        const bl__fusion_group *group = &fusion->groups[sides[s] - 1];
+        for (int i = 0; i < group->input_count; i++) {
+            if (!is_member(fusion, sides[1 - s], group->inputs[i]) && !add_input(both, group->inputs[i]))
+                return false;
+        }
     }
-    *to = both;
     return true;
 }
 
-/* The group that a node makes alone. */
-static bool start_group(bl__fusion *fusion, const bl__node *node)
+/* Takes an open group into another, as far as they fit into one. */
+static void merge(bl__fusion *fusion, uint32_t own, uint32_t other)
 {
-    if (fusion->group_count == fusion->group_capacity &&
-        !bl__grow(fusion->allocator, &fusion->groups, &fusion->group_capacity, sizeof(*fusion->groups)))
-        return false;
-    bl__fusion_group *group = &fusion->groups[fusion->group_count++];
-    *group = (bl__fusion_group){.members = {node->id}, .member_count = 1, .open = true};
-    for (size_t i = 0; i < node->input_count; i++)
-        add_input(group, node->inputs[i]);
-    fusion->nodes[node->id].group = (uint32_t)fusion->group_count;
-    return true;
-}
-
-/* Takes the node's group, which is the newest, into that of an input. */
-static void join(bl__fusion *fusion, const bl__node *node, uint32_t other)
-{
-    bl__fusion_node *own = &fusion->nodes[node->id];
-    bl__fusion_group *from = &fusion->groups[own->group - 1], *to = &fusion->groups[other - 1];
-    if (own->group == other || !to->open || !merge(to, from))
+    bl__fusion_group *to = &fusion->groups[own - 1], *from = &fusion->groups[other - 1], both = *to;
+    if (!from->open || to->member_count + from->member_count > BL__GROUP_STEPS ||
+        !merge_inputs(fusion, own, other, &both))
         return;
+    merge_members(&both, from);
     for (int i = 0; i < from->member_count; i++)
-        fusion->nodes[from->members[i]].group = other;
+        fusion->nodes[from->members[i]].group = own;
+    *to = both;
     from->member_count = 0;
     from->open = false;
 }
@@ -157,18 +168,27 @@ static void close(bl__fusion *fusion, const bl__node *node)
         fusion->groups[group - 1].open = false;
 }
 
-/* A new group for the node, and those of its inputs where they can be joined. */
+/* The open group that computes an input in the node's shape; 0 for none. */
+static uint32_t group_to_join(const bl__fusion *fusion, const bl__node *node, const bl_tensor *input)
+{
+    uint32_t group = input->node->op->view ? 0 : fusion->nodes[input->node->id].group;
+    return group && fusion->groups[group - 1].open && same_shape(input, &node->outputs[0]) ? group : 0;
+}
+
+/* Puts the node into the groups of its inputs, which become one, or into a new one. */
 static bool take_in(bl__fusion *fusion, const bl__node *node)
 {
-    if (!start_group(fusion, node))
-        return false;
+    uint32_t own = 0;
     for (size_t i = 0; i < node->input_count; i++) {
-        const bl__node *input = node->inputs[i]->node;
-        uint32_t group = fusion->nodes[input->id].group;
-        if (group && !input->op->view && same_shape(node->inputs[i], &node->outputs[0]))
-            join(fusion, node, group);
+        uint32_t group = group_to_join(fusion, node, node->inputs[i]);
+        if (!group || group == own)
+            continue;
+        if (own)
+            merge(fusion, own, group);
+        else if (take_node(fusion, group, node))
+            own = group;
     }
-    return true;
+    return own || start_group(fusion, node);
 }
 
 static bool visit(bl__fusion *fusion, const bl__fusion_source *source, const bl__node *node)

@@ -110,8 +110,8 @@ Test(random_state, recording_again_draws_the_same)
     bl_tensor *z = bl_sub(sum, bl_full(fresh, BL_F32, BL_SHAPE(N), 1));
     bl_tensor *same_draw = noise(fresh);
     p = compiled((bl_tensor *[]){z, same_draw}, 2);
-    bl_graph_free(fresh);
     run_into(p, same_draw, again);
+    bl_graph_free(fresh);
     cr_expect(same(other, again), "the second draw of another graph");
     bl_program_free(p);
 }

@@ -147,20 +147,13 @@ bl_tensor *bl_scaled_dot_product_attention_with(bl_tensor *q, bl_tensor *k, bl_t
 
 /* ---- the decomposition ---- */
 
-/* 0, 1, .. as [count, 1], or [1, count] for columns. */
-static bl_tensor *count_up(bl_graph *graph, int64_t count, bool columns)
+/* Whether key j <= i + offset, for query i: bools [queries, keys]. */
+static bl_tensor *past_of(bl_graph *graph, int64_t queries, int64_t keys, int64_t offset)
 {
-    const bl_allocator *allocator = &graph->context->allocator;
-    bl_shape shape = columns ? BL_SHAPE(1, count) : BL_SHAPE(count, 1);
-    int64_t *values = bl__allocate(allocator, (size_t)count + 1, sizeof(*values));
-    if (!values)
-        return bl__fail(graph, BL_ERR_MEMORY, bl__op_scaled_dot_product_attention.name,
-                        "no memory for %lld positions", (long long)count);
-    for (int64_t i = 0; i < count; i++)
-        values[i] = i;
-    bl_tensor *constant = bl_constant(graph, BL_I64, shape, values);
-    bl__release(allocator, values, (size_t)count + 1, sizeof(*values));
-    return constant;
+    offset = offset < -queries ? -queries : offset > keys ? keys : offset; /* further off, it is the same */
+    bl_tensor *key = bl_arange(graph, BL_I64, 0, (double)keys, 1);
+    bl_tensor *latest = bl_arange(graph, BL_I64, (double)offset, (double)(offset + queries), 1);
+    return bl_less_equal(key, bl_reshape(latest, BL_SHAPE(queries, 1)));
 }
 
 /* Whether a query may attend to a key, as bools that broadcast to the scores; NULL where every one may. */
@@ -172,9 +165,8 @@ static bl_tensor *allowed_of(bl_graph *graph, const bl__attention_attributes *at
         allowed = bl_not_equal(mask, bl__number_like(mask, -(double)INFINITY));
     if (!attributes->causal)
         return allowed;
-    bl_tensor *latest = bl_add_scalar(count_up(graph, queries, false), (double)attributes->causal_offset);
-    bl_tensor *past = bl_less_equal(count_up(graph, keys, true), latest);
-    return allowed ? bl_where(allowed, past, bl_scalar(graph, BL_BOOL, 0)) : past;
+    bl_tensor *past = past_of(graph, queries, keys, attributes->causal_offset);
+    return allowed ? bl_logical_and(allowed, past) : past;
 }
 
 /* The softmax over the allowed ones of each row, and 0 for the others: also where none is allowed, since

@@ -44,23 +44,16 @@ bl_tensor *bl_rotary_embedding(bl_tensor *x, bl_tensor *positions)
     return bl_rotary_embedding_with(x, positions, NULL);
 }
 
-/* offset, offset + 1, .. for the rows of x. */
+/* offset, offset + 1, .. for the rows of x: as far as f64, in which angles are computed, can tell them apart.
+ */
 static bl_tensor *default_positions(bl_graph *graph, const bl_tensor *x, int64_t offset)
 {
-    const bl_allocator *allocator = &graph->context->allocator;
+    const int64_t most = (int64_t)1 << 53;
     int64_t count = x->rank > 1 ? x->size[x->rank - 2] : 0;
-    if (offset > INT64_MAX - count)
-        return bl__fail(graph, BL_ERR_OVERFLOW, "rotary_embedding", "%lld positions from %lld on overflow",
-                        (long long)count, (long long)offset);
-    int64_t *values = bl__allocate(allocator, (size_t)count + 1, sizeof(*values));
-    if (!values)
-        return bl__fail(graph, BL_ERR_MEMORY, "rotary_embedding", "no memory for %lld positions",
-                        (long long)count);
-    for (int64_t i = 0; i < count; i++)
-        values[i] = offset + i;
-    bl_tensor *positions = bl_constant(graph, BL_I64, BL_SHAPE(count), values);
-    bl__release(allocator, values, (size_t)count + 1, sizeof(*values));
-    return positions;
+    if (offset < -most || offset > most - count)
+        return bl__fail(graph, BL_ERR_OVERFLOW, "rotary_embedding",
+                        "%lld positions from %lld on reach beyond 2^53", (long long)count, (long long)offset);
+    return bl_arange(graph, BL_I64, (double)offset, (double)(offset + count), 1);
 }
 
 bl_tensor *bl_rotary_embedding_with(bl_tensor *x, bl_tensor *positions, const bl_rotary_options *options)
@@ -83,6 +76,56 @@ static void rotary_vjp(bl_vjp_call *call)
             bl__apply_2(&bl__op_rotary_embedding, call->cotangents[0], call->inputs[POSITIONS], &back);
 }
 
+/* Where the first or the second ones of all pairs stand in a row of d elements. */
+static bl__slice_attributes half_of(const bl__rotary_attributes *attributes, bl_shape x, bool second)
+{
+    int64_t d = x.size[x.rank - 1], pairs = d / 2;
+    bl__slice_attributes half = {
+        .axis = x.rank - 1, .start = second ? pairs : 0, .stop = second ? d : pairs, .step = 1, .size = d};
+    if (attributes->interleaved && d > 0) {
+        half.start = second;
+        half.stop = d;
+        half.step = 2;
+    }
+    return half;
+}
+
+/* The angles of all positions and pairs, in f64. */
+static bl_tensor *angles_of(bl_graph *graph, const bl__rotary_attributes *attributes, bl_tensor *positions,
+                            int64_t pairs)
+{
+    const bl_allocator *allocator = &graph->context->allocator;
+    bl_shape column = bl_tensor_shape(positions);
+    double *frequencies = bl__allocate(allocator, (size_t)pairs + 1, sizeof(*frequencies));
+    if (!frequencies)
+        return bl__fail(graph, BL_ERR_MEMORY, "rotary_embedding", "no memory for %lld angles",
+                        (long long)pairs);
+    for (int64_t i = 0; i < pairs; i++)
+        frequencies[i] = (attributes->backwards ? -1 : 1) * pow(attributes->base, -(double)i / (double)pairs);
+    bl_tensor *each = bl_constant(graph, BL_F64, BL_SHAPE(pairs), frequencies);
+    bl__release(allocator, frequencies, (size_t)pairs + 1, sizeof(*frequencies));
+    column.size[column.rank++] = 1;
+    return bl_mul(bl_reshape(bl_cast(positions, BL_F64), column), each);
+}
+
+/* The pairs taken apart, turned, and put in their places again. */
+static void rotary_decompose(bl_graph *graph, bl_tensor *const *inputs, size_t input_count, const void *data,
+                             bl_tensor **outputs)
+{
+    const bl__rotary_attributes *attributes = data;
+    bl_shape shape = bl_tensor_shape(inputs[X]);
+    bl_dtype dtype = bl_tensor_dtype(inputs[X]);
+    bl__slice_attributes first = half_of(attributes, shape, false), second = half_of(attributes, shape, true);
+    bl_tensor *angles = angles_of(graph, attributes, inputs[POSITIONS], shape.size[shape.rank - 1] / 2);
+    bl_tensor *c = bl_cast(bl_cos(angles), dtype), *s = bl_cast(bl_sin(angles), dtype);
+    bl_tensor *a = bl__apply_1(&bl__op_slice, inputs[X], &first);
+    bl_tensor *b = bl__apply_1(&bl__op_slice, inputs[X], &second);
+    bl_tensor *turned_a = bl_sub(bl_mul(a, c), bl_mul(b, s)), *turned_b = bl_add(bl_mul(b, c), bl_mul(a, s));
+    (void)input_count;
+    outputs[0] = bl_add(bl__apply_1(&bl__op_slice_backward, turned_a, &first),
+                        bl__apply_1(&bl__op_slice_backward, turned_b, &second));
+}
+
 static bl_tensor *rotary_sample(bl_sampler *sampler)
 {
     bl_rotary_options options = {.base = bl__sample_chance(sampler, 2) ? 10000 : 50,
@@ -100,9 +143,10 @@ static bl_tensor *rotary_sample(bl_sampler *sampler)
     return bl_rotary_embedding_with(x, bl_sample_indices(sampler, rows, -9, 99), &options);
 }
 
-const bl_op bl__op_rotary_embedding = {BL__OP(rotary_embedding, 2),
-                                       .attributes_size = sizeof(bl__rotary_attributes),
-                                       .infer = rotary_infer, .vjp = rotary_vjp, .sample = rotary_sample};
+const bl_op bl__op_rotary_embedding = {
+    BL__OP(rotary_embedding, 2),   .attributes_size = sizeof(bl__rotary_attributes),
+    .infer = rotary_infer,         .vjp = rotary_vjp,
+    .decompose = rotary_decompose, .sample = rotary_sample};
 
 /* ---- sinusoidal_positions: a constant ---- */
 

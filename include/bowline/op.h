@@ -6,7 +6,8 @@
 
 BL_BEGIN_DECLS
 
-#define BL_MAX_OUTPUTS 8
+#define BL_MAX_OUTPUTS     8
+#define BL_MAX_TILE_INPUTS 3
 
 typedef struct bl_op bl_op;
 typedef struct bl_sampler bl_sampler;
@@ -49,6 +50,9 @@ typedef struct bl_compute_call {
     const bl_dtype *output_dtypes;
 } bl_compute_call;
 
+/* An element-wise op on n elements of one dtype, one after the other in every operand. */
+typedef void (*bl_tile_function)(int64_t n, void *out, const void *const *in, const void *attributes);
+
 /* The layout of a view: element (i0, i1, ..) stands at offset + sum_d i_d * stride[d], in elements. Strides
  * may be 0, and below 0. */
 typedef struct bl_layout {
@@ -88,6 +92,12 @@ struct bl_op {
     /* For an op that only rearranges its first input: the layout of the output, or false when that layout
      * cannot be expressed and the input must be copied to contiguous memory first. */
     bool (*view)(const bl_layout *input, const void *attributes, bl_shape output_shape, bl_layout *output);
+    /* For an element-wise op of the user's, in the place of `compute`: its values on n elements, which stand
+     * one after the other in every operand. Both are given; inputs (at most BL_MAX_TILE_INPUTS) and output
+     * are all f32, or all f64, and the output's shape is that to which the inputs broadcast. Such an op runs
+     * in one go with the element-wise ops around it, and takes inputs as they lie in memory. out may be one
+     * of the inputs. */
+    bl_tile_function tile_f32, tile_f64;
     /* Computes an op of the user's. Must not keep pointers; fails by a status, and then nothing is committed.
      */
     bl_status (*compute)(const bl_compute_call *call);

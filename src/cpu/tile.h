@@ -3,15 +3,15 @@
 #ifndef BOWLINE_CPU_TILE_H
 #define BOWLINE_CPU_TILE_H
 
-#include "bowline/tensor.h"
+#include "bowline/op.h"
 #include "ops/keys.h"
 
 enum {
-    BL__TILE_INPUTS = 3, /* the most inputs of an element-wise op */
+    BL__TILE_INPUTS = BL_MAX_TILE_INPUTS /* the most of an element-wise op */
 };
 
 /* out may be one of the inputs when their elements have the same size. */
-typedef void (*bl__tile)(int64_t n, void *out, const void *const *in, const void *attributes);
+typedef bl_tile_function bl__tile;
 
 /* The ops whose tile functions are told apart by one dtype: that of the last input. cast needs two. */
 /* clang-format off */

@@ -21,16 +21,30 @@ static bl__fusion_group *group_at(const bl__fusion *fusion, int64_t id)
     return group ? &fusion->groups[group - 1] : NULL;
 }
 
+/* Whether the op is one of the user's that has no other kernel than that of a group. */
+static bool has_tiles(const bl_op *op)
+{
+    return op->tile_f32 != NULL;
+}
+
+/* A group of one member runs as a single op, where the op can. */
+static bl__fusion_group *if_together(const bl__fusion *fusion, int64_t id, const bl_op *op)
+{
+    bl__fusion_group *group = group_at(fusion, id);
+    return group && (group->member_count > 1 || has_tiles(op)) ? group : NULL;
+}
+
 bl__fusion_group *bl__fusion_group_of(const bl__fusion *fusion, const bl__node *node)
 {
-    bl__fusion_group *group = node->op->view ? NULL : group_at(fusion, node->id);
-    return group && group->member_count > 1 ? group : NULL;
+    return node->op->view ? NULL : if_together(fusion, node->id, node->op);
 }
 
 bl__fusion_group *bl__fusion_base_of(const bl__fusion *fusion, const bl__node *view)
 {
-    bl__fusion_group *group = group_at(fusion, view->id);
-    return group && group->member_count > 1 ? group : NULL;
+    const bl__node *node = view;
+    while (node->op->view && node->input_count > 0)
+        node = node->inputs[0]->node;
+    return if_together(fusion, view->id, node->op);
 }
 
 /* ---- joining ---- */
@@ -40,17 +54,24 @@ static bl_dtype dtype_of(const bl__fusion_source *source, const bl_tensor *tenso
     return tensor->dtype == BL_F32 && source->widens ? BL_F64 : (bl_dtype)tensor->dtype;
 }
 
+bl__tile bl__tile_of(const bl_op *op, bl_dtype last_input, bl_dtype output)
+{
+    if (has_tiles(op))
+        return output == BL_F32 ? op->tile_f32 : op->tile_f64;
+    const bl__kernel *kernel = bl__cpu_kernel(op->key);
+    if (!kernel || (kernel->flags & BL__CAN_FAIL)) /* it looks at its inputs before the tiles run */
+        return NULL;
+    return bl__tile_find(op->key, last_input, output);
+}
+
 static bool can_join(const bl__fusion_source *source, const bl__node *node)
 {
     const bl_op *op = node->op;
     if (!(op->flags & BL_OP_ELEMENTWISE) || op->view || op->compute || op->output_count != 1 ||
         node->input_count == 0 || node->input_count > BL__TILE_INPUTS)
         return false;
-    const bl__kernel *kernel = bl__cpu_kernel(op->key);
-    if (!kernel || (kernel->flags & BL__CAN_FAIL)) /* it looks at its inputs before the tiles run */
-        return false;
     const bl_tensor *last = node->inputs[node->input_count - 1];
-    return bl__tile_find(op->key, dtype_of(source, last), dtype_of(source, &node->outputs[0])) != NULL;
+    return bl__tile_of(op, dtype_of(source, last), dtype_of(source, &node->outputs[0])) != NULL;
 }
 
 static bool same_shape(const bl_tensor *a, const bl_tensor *b)
@@ -241,8 +262,10 @@ bool bl__fuse(bl__fusion *fusion, const bl__fusion_source *source)
     fusion->node_count = fusion->nodes ? source->node_count : 0;
     if (!fusion->nodes)
         return false;
-    for (size_t id = 0; id < source->node_count && !source->alone; id++) {
-        if (source->needed[id] && !visit(fusion, source, source->graph->nodes[id]))
+    for (size_t id = 0; id < source->node_count; id++) {
+        const bl__node *node = source->graph->nodes[id];
+        bool skipped = !source->needed[id] || (source->alone && !has_tiles(node->op));
+        if (!skipped && !(source->alone ? start_group(fusion, node) : visit(fusion, source, node)))
             return false;
     }
     settle_views(fusion, source);

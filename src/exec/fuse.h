@@ -46,6 +46,9 @@ typedef struct bl__fusion_source {
 bool bl__fuse(bl__fusion *fusion, const bl__fusion_source *source);
 void bl__fusion_free(bl__fusion *fusion);
 
+/* The tile function of an op whose last input and output have these dtypes; NULL when it has none. */
+bl__tile bl__tile_of(const bl_op *op, bl_dtype last_input, bl_dtype output);
+
 /* The group of a node; NULL when it runs alone. */
 bl__fusion_group *bl__fusion_group_of(const bl__fusion *fusion, const bl__node *node);
 /* The group that must have run before a view is lowered; NULL for none. */

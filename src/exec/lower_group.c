@@ -27,7 +27,7 @@ static bool set_step(bl__lowering *l, const bl__fusion_group *group, const bl__n
         return false;
     if (op->attributes_size > 0)
         memcpy(attributes, bl__attributes(node), op->attributes_size);
-    *step = (bl__step){.tile = bl__tile_find(op->key, last, dtype),
+    *step = (bl__step){.tile = bl__tile_of(op, last, dtype),
                        .attributes = attributes,
                        .input_count = (uint8_t)node->input_count,
                        .bytes = (uint8_t)bl_dtype_size(dtype),

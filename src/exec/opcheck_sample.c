@@ -69,10 +69,19 @@ static bool take_outputs(bl__op_checker *c, bl__op_sample *s, bl_tensor *output)
     return true;
 }
 
+/* FNV-1a: samples depend on the op's name alone, whatever other ops there are. */
+static uint64_t hash_of(const char *name)
+{
+    uint64_t hash = 0xcbf29ce484222325u;
+    for (; *name; name++)
+        hash = (hash ^ (unsigned char)*name) * 0x100000001b3u;
+    return hash;
+}
+
 bool bl__op_draw(bl__op_checker *c, uint64_t seed, bl_dtype dtype, bl__op_sample *s)
 {
     *s = (bl__op_sample){.seed = seed};
-    s->sampler = bl__sampler_new(c->context, seed * 1000003 + (uint64_t)c->op->key, dtype);
+    s->sampler = bl__sampler_new(c->context, seed * 1000003 + hash_of(c->op->name), dtype);
     if (!s->sampler) {
         c->result->status = BL_ERR_MEMORY;
         return bl__op_failed(c, s, "sample", "no memory for a sample");
@@ -86,9 +95,7 @@ bool bl__op_draw(bl__op_checker *c, uint64_t seed, bl_dtype dtype, bl__op_sample
                              error->code ? error->message : "the sample gave no tensor");
     }
     s->node = find_node(s->graph, c->op);
-    bool composite =
-        (c->op->flags & BL__OP_COMPOSITE) || (c->op->key == 0 && !c->op->compute && !c->op->view);
-    if ((s->node == NULL) != composite)
+    if ((s->node == NULL) != bl__is_composite(c->op))
         return bl__op_failed(c, s, "sample", "the sample records another op");
     if (s->node && c->recorded)
         c->recorded(s->node, c->data);

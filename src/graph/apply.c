@@ -60,6 +60,26 @@ static bool check_outputs(bl_graph *graph, const bl_op *op, const bl_infer_call 
     return true;
 }
 
+/* What a tile function relies on: it is given neither shapes nor dtypes. */
+static bool check_tiles(bl_graph *graph, const bl_op *op, const bl_infer_call *call)
+{
+    if (!op->tile_f32 && !op->tile_f64)
+        return true;
+    bl_shape shape = BL_SCALAR;
+    bool fits = op->tile_f32 && op->tile_f64 && (op->flags & BL_OP_ELEMENTWISE) && op->output_count == 1 &&
+                call->input_count >= 1 && call->input_count <= BL_MAX_TILE_INPUTS &&
+                (call->dtype[0] == BL_F32 || call->dtype[0] == BL_F64);
+    for (size_t i = 0; i < call->input_count && fits; i++)
+        fits = bl_tensor_dtype(call->inputs[i]) == call->dtype[0] &&
+               bl_shape_broadcast(shape, bl_tensor_shape(call->inputs[i]), &shape);
+    if (!fits || !bl_shape_equal(shape, call->shape[0]))
+        bl__fail(
+            graph, BL_ERR_ARGUMENT, op->name,
+            "tiles take one to %d inputs of one float dtype that broadcast to the output, and are for both",
+            BL_MAX_TILE_INPUTS);
+    return fits && bl_shape_equal(shape, call->shape[0]);
+}
+
 /* Records what a composite is made of in the place of a node of its own. */
 static bl_tensor *apply_composite(bl_graph *graph, const bl_op *op, const bl_infer_call *call)
 {
@@ -72,9 +92,10 @@ static bl_tensor *apply_composite(bl_graph *graph, const bl_op *op, const bl_inf
     return outputs[0];
 }
 
-static bool is_composite(const bl_op *op)
+bool bl__is_composite(const bl_op *op)
 {
-    bool of_the_user = op->key == 0 && !op->compute && !op->view && !(op->flags & BL_OP_LEAF);
+    bool of_the_user =
+        op->key == 0 && !op->compute && !op->tile_f32 && !op->view && !(op->flags & BL_OP_LEAF);
     return op->decompose && op->output_count == 1 && ((op->flags & BL__OP_COMPOSITE) || of_the_user);
 }
 
@@ -98,9 +119,9 @@ bl_tensor *bl_apply(bl_graph *graph, const bl_op *op, bl_tensor *const *inputs, 
             bl__fail(graph, status, op->name, "the shape rule refused");
         return &graph->invalid;
     }
-    if (!check_outputs(graph, op, &call))
+    if (!check_outputs(graph, op, &call) || !check_tiles(graph, op, &call))
         return &graph->invalid;
-    if (is_composite(op))
+    if (bl__is_composite(op))
         return apply_composite(graph, op, &call);
 
     bl__node *node = bl__append(graph, op, inputs, input_count, attributes, call.dtype, call.shape);

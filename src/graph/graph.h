@@ -98,6 +98,9 @@ enum {
     BL__OP_RANDOM = 1u << 17     /* where its last input is a random state, it draws from it */
 };
 
+/* Whether applying an op records its decomposition in its place. */
+bool bl__is_composite(const bl_op *op);
+
 /* The graph of a tensor, the invalid one included; NULL for NULL. */
 bl_graph *bl__graph_of(const bl_tensor *tensor);
 

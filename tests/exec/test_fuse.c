@@ -46,7 +46,8 @@ static void expect_same_bits(bl_tensor *output)
         cr_assert_eq(bl_run(alone), BL_OK, "%s", error_text(bl_program_error(alone)));
         bl_dtype dtype = wide && bl_tensor_dtype(output) == BL_F32 ? BL_F64 : bl_tensor_dtype(output);
         size_t bytes = (size_t)bl_tensor_count(output) * bl_dtype_size(dtype);
-        cr_assert_eq(memcmp(bl_output_data(together, output), bl_output_data(alone, output), bytes), 0);
+        cr_assert(bytes == 0 ||
+                  memcmp(bl_output_data(together, output), bl_output_data(alone, output), bytes) == 0);
         bl_program_free(together);
         bl_program_free(alone);
     }

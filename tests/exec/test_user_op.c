@@ -307,3 +307,112 @@ Test(user_op, a_program_is_not_freed_inside_its_own_run)
     cr_assert_eq(bl_run(inner), BL_OK);
     bl_program_free(inner);
 }
+
+/* ---- element-wise, by tiles ---- */
+
+/* a b + c of three inputs. */
+#define MUL_ADD(name, type)                                                                         \
+    static void mul_add_##name(int64_t n, void *out, const void *const *in, const void *attributes) \
+    {                                                                                               \
+        const type *a = in[0], *b = in[1], *c = in[2];                                              \
+        type *y = out;                                                                              \
+        (void)attributes;                                                                           \
+        for (int64_t i = 0; i < n; i++)                                                             \
+            y[i] = a[i] * b[i] + c[i];                                                              \
+    }
+
+MUL_ADD(f32, float)
+MUL_ADD(f64, double)
+
+static bl_status infer_broadcast(bl_infer_call *call)
+{
+    call->dtype[0] = bl_tensor_dtype(call->inputs[0]);
+    call->shape[0] = bl_tensor_shape(call->inputs[0]);
+    for (size_t i = 1; i < call->input_count; i++)
+        bl_shape_broadcast(call->shape[0], bl_tensor_shape(call->inputs[i]), &call->shape[0]);
+    return BL_OK;
+}
+
+static void vjp_mul_add(bl_vjp_call *call)
+{
+    call->gradients[0] = bl_mul(call->cotangents[0], call->inputs[1]);
+    call->gradients[1] = bl_mul(call->cotangents[0], call->inputs[0]);
+    call->gradients[2] = call->cotangents[0];
+}
+
+static bl_tensor *sample_mul_add(bl_sampler *sampler);
+
+static const bl_op mul_add_op = {.size = sizeof(bl_op),
+                                 .name = "mul_add",
+                                 .min_inputs = 3,
+                                 .max_inputs = 3,
+                                 .output_count = 1,
+                                 .flags = BL_OP_ELEMENTWISE,
+                                 .infer = infer_broadcast,
+                                 .vjp = vjp_mul_add,
+                                 .tile_f32 = mul_add_f32,
+                                 .tile_f64 = mul_add_f64,
+                                 .sample = sample_mul_add};
+
+static bl_tensor *mul_add(bl_tensor *a, bl_tensor *b, bl_tensor *c)
+{
+    bl_tensor *inputs[] = {a, b, c};
+    return bl_apply(bl_tensor_graph(a), &mul_add_op, inputs, 3, NULL);
+}
+
+static bl_tensor *sample_mul_add(bl_sampler *sampler)
+{
+    bl_shape a, b;
+    bl_sample_broadcast(sampler, &a, &b);
+    bl_tensor *c = bl_sample_real(sampler, BL_SCALAR, -1, 1);
+    return mul_add(bl_sample_real(sampler, a, -1, 1), bl_sample_real(sampler, b, -1, 1), c);
+}
+
+Test(user_op, tiles_pass_the_check_of_samples)
+{
+    char text[600];
+    bl_op_check_result result;
+    bl_op_check(context, &mul_add_op, NULL, &result);
+    bl_op_check_format(&mul_add_op, &result, text, sizeof(text));
+    cr_assert(result.passed, "%s", text);
+}
+
+/* It runs in one instruction with its neighbours, or in one of its own. */
+Test(user_op, tiles_are_fused)
+{
+    const double data[] = {1, 2, 3, 4, 5, 6}, two = 2;
+    bl_tensor *x = bl_constant(graph, BL_F64, BL_SHAPE(2, 3), data);
+    bl_tensor *turned = bl_transpose(bl_constant(graph, BL_F64, BL_SHAPE(3, 2), data), 0, 1);
+    bl_tensor *y = bl_neg(mul_add(bl_exp(x), turned, bl_constant(graph, BL_F64, BL_SCALAR, &two)));
+    bl_program *program = compiled(&y, 1);
+    cr_assert_eq(bl_program_instruction_count(program), 1);
+    cr_assert_eq(bl_run(program), BL_OK);
+    cr_assert_float_eq(bl_item_at(program, y, BL_SHAPE(1, 0)), -(exp(4) * 2 + 2), 1e-12);
+    bl_program_free(program);
+    bl_compile_options alone = bl_compile_defaults();
+    alone.fuse = false;
+    program = bl_compile_list(context, &y, 1, &alone);
+    cr_assert_eq(bl_program_instruction_count(program), 3);
+    cr_assert_eq(bl_run(program), BL_OK);
+    cr_assert_float_eq(bl_item_at(program, y, BL_SHAPE(1, 0)), -(exp(4) * 2 + 2), 1e-12);
+    bl_program_free(program);
+}
+
+/* What a tile function could not bear is refused. */
+Test(user_op, tiles_refuse)
+{
+    bl_tensor *x = bl_full(graph, BL_F64, BL_SHAPE(2, 3), 1), *n = bl_full(graph, BL_I64, BL_SHAPE(2, 3), 1);
+    bl_tensor *narrow = bl_full(graph, BL_F32, BL_SHAPE(2, 3), 1),
+              *other = bl_full(graph, BL_F64, BL_SHAPE(5), 1);
+    bl_op half = mul_add_op, without_flag = mul_add_op;
+    half.tile_f64 = NULL;
+    without_flag.flags = 0;
+    bl_tensor *inputs[] = {x, x, x};
+    bl_tensor *refused[] = {mul_add(n, n, n), mul_add(x, narrow, x), mul_add(x, other, x),
+                            bl_apply(graph, &half, inputs, 3, NULL),
+                            bl_apply(graph, &without_flag, inputs, 3, NULL)};
+    for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++)
+        cr_assert(!bl_tensor_valid(refused[i]), "%zu", i);
+    cr_assert(error_says(bl_graph_error(graph), BL_ERR_ARGUMENT, "mul_add", "tiles", NULL), "%s",
+              error_text(bl_graph_error(graph)));
+}

@@ -14,7 +14,7 @@ typedef struct bl_attention_options {
                         attend to a key, or floats that are added to the scores */
     bool causal;     /* default false; else query i may attend to keys 0 .. i + causal_offset only */
     int64_t causal_offset; /* default 0; keys that came before the first query, where they are cached */
-    double scale;          /* default 0: 1 / sqrt(d) */
+    double scale;          /* default NaN: 1 / sqrt(d) */
     double dropout;        /* default 0; the probability with which a weight is dropped: 0 outside training */
     bl_parameter *random;  /* the random state, where dropout > 0 */
 } bl_attention_options;

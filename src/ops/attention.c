@@ -108,7 +108,7 @@ static bl_status infer(bl_infer_call *call)
 
 bl_attention_options bl_attention_defaults(void)
 {
-    return (bl_attention_options){.mask = NULL};
+    return (bl_attention_options){.scale = (double)NAN};
 }
 
 bl_tensor *bl_scaled_dot_product_attention(bl_tensor *q, bl_tensor *k, bl_tensor *v)
@@ -127,9 +127,9 @@ bl_tensor *bl_scaled_dot_product_attention_with(bl_tensor *q, bl_tensor *k, bl_t
     if (!bl__usable(graph, op, q))
         return graph ? &graph->invalid : NULL;
     int64_t width = q->rank > 0 ? q->size[q->rank - 1] : 1;
-    bl__attention_attributes attributes = {.scale = chosen.scale != 0 ? chosen.scale
-                                                    : width > 0       ? 1 / sqrt((double)width)
-                                                                      : 1,
+    bl__attention_attributes attributes = {.scale = !isnan(chosen.scale) ? chosen.scale
+                                                    : width > 0          ? 1 / sqrt((double)width)
+                                                                         : 1,
                                            .p = chosen.dropout,
                                            .causal = chosen.causal,
                                            .causal_offset = chosen.causal_offset,
@@ -225,7 +225,7 @@ static bl_attention_options sample_options(bl_sampler *sampler, bl_shape scores)
     bl_attention_options options = bl_attention_defaults();
     options.causal = bl__sample_chance(sampler, 2);
     options.causal_offset = bl_sample_int(sampler, -1, 2);
-    options.scale = bl__sample_chance(sampler, 3) ? 0.7 : 0;
+    options.scale = bl__sample_chance(sampler, 3) ? 0.7 : options.scale;
     if (bl__sample_chance(sampler, 4)) {
         options.dropout = 0.4;
         options.random = bl__sample_random(sampler);

@@ -44,7 +44,7 @@ Test(attention, by_hand)
     double weight = exp(2) / (exp(2) + 1), scaled = exp(1) / (exp(1) + 1);
     EXPECT(bl_scaled_dot_product_attention(q, longer, v), 3 - 2 * weight, 4 - 2 * weight);
     EXPECT(attend(q, longer, v, (bl_attention_options){.scale = 0.25}), 3 - 2 * scaled, 4 - 2 * scaled);
-    EXPECT(attend(q, longer, v, (bl_attention_options){.causal = true}), 1, 2);
+    EXPECT(attend(q, longer, v, (bl_attention_options){.scale = nan_, .causal = true}), 1, 2);
     EXPECT_TYPE(bl_scaled_dot_product_attention(bl_cast(q, BL_F32), bl_cast(k, BL_F32), bl_cast(v, BL_F32)),
                 BL_F32, BL_SHAPE(1, 2));
 }
@@ -54,10 +54,11 @@ Test(attention, cache)
 {
     bl_tensor *q = numbers(BL_SHAPE(2, 6, 4), 1), *k = numbers(BL_SHAPE(2, 6, 4), 2),
               *v = numbers(BL_SHAPE(2, 6, 3), 3);
-    bl_tensor *whole = attend(q, k, v, (bl_attention_options){.causal = true});
+    bl_tensor *whole = attend(q, k, v, (bl_attention_options){.scale = nan_, .causal = true});
     for (int64_t cached = 0; cached < 6; cached++) {
-        bl_tensor *rest = attend(bl_slice(q, 1, cached, 6, 1), k, v,
-                                 (bl_attention_options){.causal = true, .causal_offset = cached});
+        bl_tensor *rest =
+            attend(bl_slice(q, 1, cached, 6, 1), k, v,
+                   (bl_attention_options){.scale = nan_, .causal = true, .causal_offset = cached});
         expect_zeros(bl_sub(rest, bl_slice(whole, 1, cached, 6, 1)));
     }
 }
@@ -75,7 +76,7 @@ Test(attention, shared_heads)
                                BL_SHAPE(2, 6, 5, shape.size[3]));
     }
     bl_attention_options options = {
-        .mask = numbers(BL_SHAPE(6, 1, 5), 4), .causal = true, .causal_offset = 1};
+        .scale = nan_, .mask = numbers(BL_SHAPE(6, 1, 5), 4), .causal = true, .causal_offset = 1};
     bl_tensor *shared = attend(q, k, v, options), *copied = attend(q, copies[0], copies[1], options);
     EXPECT_TYPE(shared, BL_F64, BL_SHAPE(2, 6, 3, 2));
     expect_zeros(bl_sub(shared, copied));
@@ -91,7 +92,9 @@ Test(attention, queries_without_keys)
               *v = numbers(BL_SHAPE(4, 2), 3);
     bl_tensor *bools = CONSTANT(BL_BOOL, BL_SHAPE(2, 1), 1, 0);
     bl_tensor *floats = REAL(BL_SHAPE(2, 4), 0, 1, -inf, 2, -inf, -inf, -inf, -inf);
-    bl_attention_options cases[] = {{.mask = bools}, {.mask = floats}, {.causal = true, .causal_offset = -1}};
+    bl_attention_options cases[] = {{.scale = nan_, .mask = bools},
+                                    {.scale = nan_, .mask = floats},
+                                    {.scale = nan_, .causal = true, .causal_offset = -1}};
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         bl_tensor *y = attend(q, k, v, cases[i]);
         int64_t dead = i < 2 ? 1 : 0;
@@ -116,12 +119,17 @@ Test(attention, special_values)
     bl_tensor *q = REAL(BL_SHAPE(1, 1), 1), *k = REAL(BL_SHAPE(3, 1), 1, 1, 1),
               *v = REAL(BL_SHAPE(3, 1), 1, 2, 6);
     EXPECT(bl_scaled_dot_product_attention(REAL(BL_SHAPE(1, 1), nan_), k, v), nan_);
-    EXPECT(attend(q, k, v, (bl_attention_options){.mask = REAL(BL_SHAPE(3), 0, nan_, 0)}), nan_);
-    EXPECT(attend(q, k, v, (bl_attention_options){.mask = REAL(BL_SHAPE(3), 0, -inf, 0)}), 3.5);
+    EXPECT(attend(q, k, v, (bl_attention_options){.scale = nan_, .mask = REAL(BL_SHAPE(3), 0, nan_, 0)}),
+           nan_);
+    EXPECT(attend(q, k, v, (bl_attention_options){.scale = nan_, .mask = REAL(BL_SHAPE(3), 0, -inf, 0)}),
+           3.5);
     /* the score of a key that is masked does not matter */
     bl_tensor *masked = CONSTANT(BL_BOOL, BL_SHAPE(3), 1, 0, 1);
-    EXPECT(attend(q, REAL(BL_SHAPE(3, 1), 1, nan_, 1), v, (bl_attention_options){.mask = masked}), 3.5);
-    EXPECT(attend(REAL(BL_SHAPE(1, 1), 1e300), k, v, (bl_attention_options){.mask = masked}), 3.5);
+    EXPECT(
+        attend(q, REAL(BL_SHAPE(3, 1), 1, nan_, 1), v, (bl_attention_options){.scale = nan_, .mask = masked}),
+        3.5);
+    EXPECT(attend(REAL(BL_SHAPE(1, 1), 1e300), k, v, (bl_attention_options){.scale = nan_, .mask = masked}),
+           3.5);
 }
 
 /* Weights are dropped after the softmax, in the gradient the same ones. */
@@ -130,7 +138,7 @@ Test(attention, dropout)
     bl_parameter *random = bl_params_add_random(params, "random", 3);
     bl_tensor *q = numbers(BL_SHAPE(1, 2), 1), *k = bl_full(graph, BL_F64, BL_SHAPE(1000, 2), 1);
     bl_tensor *v = bl_full(graph, BL_F64, BL_SHAPE(1000, 1), 1);
-    bl_tensor *y = attend(q, k, v, (bl_attention_options){.dropout = 0.5, .random = random});
+    bl_tensor *y = attend(q, k, v, (bl_attention_options){.scale = nan_, .dropout = 0.5, .random = random});
     bl_tensor *slope = bl_gradient(y, v);
     bl_program *p = bl_compile(context, y, slope);
     cr_assert_eq(bl_run(p), BL_OK);
@@ -144,7 +152,7 @@ Test(attention, dropout)
     cr_expect_float_eq(bl_item(p, y), 0.002 * kept, 1e-12);
     cr_expect_eq(((const int64_t *)bl_parameter_data(random))[1], 1);
     bl_program_free(p);
-    bl_tensor *without = attend(q, k, v, (bl_attention_options){.dropout = 0, .random = NULL});
+    bl_tensor *without = attend(q, k, v, (bl_attention_options){.scale = nan_, .dropout = 0, .random = NULL});
     EXPECT(without, 1);
 }
 
@@ -189,16 +197,20 @@ Test(attention, refused)
     EXPECT_ERROR(bl_scaled_dot_product_attention(q, NULL, v), BL_ERR_ARGUMENT, op, "a tensor is NULL");
     EXPECT_ERROR(bl_scaled_dot_product_attention(NULL, k, v), BL_ERR_ARGUMENT, op, "a tensor is NULL");
     cr_expect_null(bl_scaled_dot_product_attention(NULL, NULL, NULL));
-    EXPECT_ERROR(attend(q, k, v, (bl_attention_options){.mask = numbers(BL_SHAPE(3, 5), 1)}), BL_ERR_SHAPE,
-                 op, "the mask is [3,5] for scores of [2,4,3,6]");
-    EXPECT_ERROR(attend(q, k, v, (bl_attention_options){.mask = numbers(BL_SHAPE(2, 2, 4, 3, 6), 1)}),
-                 BL_ERR_SHAPE, op);
-    EXPECT_ERROR(attend(q, k, v, (bl_attention_options){.mask = CONSTANT(BL_I32, BL_SCALAR, 1)}),
-                 BL_ERR_DTYPE, op, "the mask is i32, not bool or f64");
-    EXPECT_ERROR(attend(q, k, v, (bl_attention_options){.mask = CONSTANT(BL_F32, BL_SCALAR, 1)}),
-                 BL_ERR_DTYPE, op);
+    EXPECT_ERROR(attend(q, k, v, (bl_attention_options){.scale = nan_, .mask = numbers(BL_SHAPE(3, 5), 1)}),
+                 BL_ERR_SHAPE, op, "the mask is [3,5] for scores of [2,4,3,6]");
+    EXPECT_ERROR(
+        attend(q, k, v, (bl_attention_options){.scale = nan_, .mask = numbers(BL_SHAPE(2, 2, 4, 3, 6), 1)}),
+        BL_ERR_SHAPE, op);
+    EXPECT_ERROR(
+        attend(q, k, v, (bl_attention_options){.scale = nan_, .mask = CONSTANT(BL_I32, BL_SCALAR, 1)}),
+        BL_ERR_DTYPE, op, "the mask is i32, not bool or f64");
+    EXPECT_ERROR(
+        attend(q, k, v, (bl_attention_options){.scale = nan_, .mask = CONSTANT(BL_F32, BL_SCALAR, 1)}),
+        BL_ERR_DTYPE, op);
     EXPECT_ERROR(attend(q, k, v, (bl_attention_options){.scale = inf}), BL_ERR_ARGUMENT, op, "the scale inf");
-    EXPECT_ERROR(attend(q, k, v, (bl_attention_options){.dropout = 1.5}), BL_ERR_ARGUMENT, op, "p = 1.5");
-    EXPECT_ERROR(attend(q, k, v, (bl_attention_options){.dropout = 0.5}), BL_ERR_ARGUMENT, op,
+    EXPECT_ERROR(attend(q, k, v, (bl_attention_options){.scale = nan_, .dropout = 1.5}), BL_ERR_ARGUMENT, op,
+                 "p = 1.5");
+    EXPECT_ERROR(attend(q, k, v, (bl_attention_options){.scale = nan_, .dropout = 0.5}), BL_ERR_ARGUMENT, op,
                  "the random state is NULL");
 }

@@ -9,7 +9,7 @@ static void build_attention(pytorch_case *c)
     options.mask = c->input[3];
     options.causal = c->attribute[0] != 0;
     options.causal_offset = integer_at(c, 1);
-    options.scale = c->attribute[2];
+    options.scale = c->attribute[2] != 0 ? c->attribute[2] : options.scale;
     c->output[0] = bl_scaled_dot_product_attention_with(c->input[0], c->input[1], c->input[2], &options);
 }
 

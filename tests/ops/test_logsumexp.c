@@ -1,5 +1,7 @@
-/* logsumexp. */
+/* logsumexp. Looks at its entry (ops/registry.h) for the decomposition. */
 #include "check.h"
+#include "ops/attributes.h"
+#include "ops/registry.h"
 
 TestSuite(logsumexp, .init = open_all, .fini = close_all);
 
@@ -53,4 +55,13 @@ Test(logsumexp, refuses)
     EXPECT_ERROR(bl_logsumexp(bl_cast(x, BL_I32), BL_ALL_AXES, false), BL_ERR_DTYPE,
                  "bl_logsumexp: the operand is i32, not f32 or f64");
     cr_assert_null(bl_logsumexp(NULL, BL_ALL_AXES, false));
+}
+
+/* The definition is as safe as the kernel. */
+Test(logsumexp, decomposition_of_what_is_infinite_or_large)
+{
+    bl_tensor *x = REAL(BL_SHAPE(4, 2), -inf, -inf, inf, 1, -inf, 2, 1000, 1000), *same;
+    const bl__reduce_attributes attributes = {.axes = 1u << 1, .keepdim = 0};
+    bl__op_logsumexp.decompose(graph, &x, 1, &attributes, &same);
+    EXPECT(same, -inf, inf, 2, 1000 + log(2.0));
 }

@@ -23,8 +23,8 @@ enum source {
 /* How one input gets to the steps. */
 struct input {
     enum source source;
-    uint32_t bytes; /* of an element */
-    int64_t stride[BL_MAX_RANK];
+    uint32_t bytes;  /* of an element */
+    int64_t *stride; /* along the axes of the index space */
 };
 
 /* The index space, with axes merged where the strides of all inputs allow, and what becomes of each slot. */
@@ -162,11 +162,42 @@ static uint32_t widest_element(const bl__group *group, const struct plan *plan, 
     return widest;
 }
 
-/* Fills the plan but for the group's own memory; the scratch bytes. */
-static size_t make_plan(struct plan *plan, const bl__call *call, const bl__group *group)
+/* The strides, which stood in a place for the time being, in the arena. */
+static bool keep_strides(struct plan *plan, int inputs, bl__arena *arena)
+{
+    size_t rank = (size_t)plan->rank;
+    int64_t *kept = bl__arena_take(arena, (size_t)inputs * rank * sizeof(*kept));
+    if (!kept)
+        return false;
+    for (int k = 0; k < inputs; k++) {
+        if (rank > 0)
+            memcpy(kept + (size_t)k * rank, plan->input[k].stride, rank * sizeof(*kept));
+        plan->input[k].stride = kept + (size_t)k * rank;
+    }
+    return true;
+}
+
+static bool is_whole(const struct plan *plan, int inputs)
+{
+    bool whole = true;
+    for (int k = 0; k < inputs; k++)
+        whole = whole && plan->input[k].source == DIRECT;
+    return whole;
+}
+
+/* Fills a new plan for a group, and says how many scratch bytes a run needs; NULL without memory. */
+static struct plan *make_plan(const bl__call *call, const bl__group *group, bl__arena *arena,
+                              size_t *scratch_bytes)
 {
     int inputs = (int)call->input_count;
+    int64_t strides[BL__GROUP_INPUTS][BL_MAX_RANK];
+    struct plan *plan = bl__arena_take(arena, sizeof(*plan) + (size_t)inputs * sizeof(struct input));
+    if (!plan)
+        return NULL;
+    plan->group = group;
     plan->gathers = false;
+    for (int k = 0; k < inputs; k++)
+        plan->input[k].stride = strides[k];
     lay_out(plan, call);
     for (int k = 0; k < inputs; k++) {
         plan->input[k].bytes = (uint32_t)bl_dtype_size((bl_dtype)call->inputs[k]->dtype);
@@ -180,31 +211,14 @@ static size_t make_plan(struct plan *plan, const bl__call *call, const bl__group
     plan->most = buffers > 0 && row > tile ? tile : row;
     size_t all = (size_t)plan->count < (size_t)tile ? (size_t)plan->count * widest : TILE_BYTES;
     plan->buffer_bytes = (all + BL__ALIGNMENT - 1) / BL__ALIGNMENT * BL__ALIGNMENT;
-    return (size_t)buffers * plan->buffer_bytes;
-}
-
-static bool is_whole(const struct plan *plan, int inputs)
-{
-    bool whole = true;
-    for (int k = 0; k < inputs; k++)
-        whole = whole && plan->input[k].source == DIRECT;
-    return whole;
-}
-
-static size_t plan_bytes(const bl__call *call)
-{
-    return sizeof(struct plan) + call->input_count * sizeof(struct input);
+    *scratch_bytes = (size_t)buffers * plan->buffer_bytes;
+    return keep_strides(plan, inputs, arena) ? plan : NULL;
 }
 
 static bl_status prepare_group(bl__call *call, bl__arena *arena, size_t *scratch_bytes)
 {
-    struct plan *plan = bl__arena_take(arena, plan_bytes(call));
-    if (!plan)
-        return BL_ERR_MEMORY;
-    plan->group = call->attributes;
-    *scratch_bytes = make_plan(plan, call, plan->group);
-    call->plan = plan;
-    return BL_OK;
+    call->plan = make_plan(call, call->attributes, arena, scratch_bytes);
+    return call->plan ? BL_OK : BL_ERR_MEMORY;
 }
 
 /* A single op is a group of one step, unless none is needed. */
@@ -224,15 +238,14 @@ bl_status bl__elementwise_prepare(bl__call *call, bl__arena *arena, size_t *scra
                      .bytes = (uint8_t)bl_dtype_size(output->dtype),
                      .is_output = true};
     bl__arena_mark before = bl__arena_position(arena);
-    const size_t group_bytes = offsetof(bl__group, step) + sizeof(step);
-    bl__group *group = bl__arena_take(arena, group_bytes);
-    struct plan *plan = bl__arena_take(arena, plan_bytes(call));
-    if (!plan || !group)
+    bl__group *group = bl__arena_take(arena, offsetof(bl__group, step) + sizeof(step));
+    if (!group)
         return BL_ERR_MEMORY;
     group->step_count = 1;
     group->step[0] = step;
-    plan->group = group;
-    *scratch_bytes = make_plan(plan, call, group);
+    struct plan *plan = make_plan(call, group, arena, scratch_bytes);
+    if (!plan)
+        return BL_ERR_MEMORY;
     call->plan = plan;
     if (is_whole(plan, (int)inputs)) {
         bl__arena_rewind(arena, before);

@@ -35,8 +35,8 @@ BL_API bl_op_check_options bl_op_check_defaults(void);
  * derivative along tangents against central differences in f64; and inputs of every other dtype. Stops at the
  * first failure. An op that says it has a derivative fails where no sample ever had one to compare. `options`
  * NULL: the defaults; `result` may be NULL. Returns: the status, also in the result. Errors: BL_ERR_ARGUMENT
- * (a NULL context or op, no `sample`, no samples), BL_ERR_MEMORY. Ownership: everything stays the caller's.
- * Threads: the context's. */
+ * (a NULL context or op, no name, no `sample`, no samples), BL_ERR_MEMORY. Ownership: everything stays the
+ * caller's. Threads: the context's. */
 BL_API bl_status bl_op_check(bl_context *context, const bl_op *op, const bl_op_check_options *options,
                              bl_op_check_result *result);
 

@@ -173,8 +173,8 @@ bl_status bl__op_check(bl__op_checker *c, const bl_op_check_options *options)
     *c->result = (bl_op_check_result){.passed = false};
     if (!c->context || !c->op)
         return refuse(c, BL_ERR_ARGUMENT, "the context or the op is NULL");
-    if (c->op->size != sizeof(bl_op) || !c->op->sample || chosen.samples < 1)
-        return refuse(c, BL_ERR_ARGUMENT, "the op has no samples, or none is asked for");
+    if (c->op->size != sizeof(bl_op) || !c->op->name || !c->op->sample || chosen.samples < 1)
+        return refuse(c, BL_ERR_ARGUMENT, "the op has no name or no samples, or none is asked for");
     const size_t room = 3 * (size_t)BL__CHECK_VALUES;
     const bl_allocator *allocator = &c->context->allocator;
     double *values = bl__allocate(allocator, room, sizeof(*values));

@@ -162,6 +162,9 @@ Test(opcheck, errors)
     bl_op_check_format(&wrong, &result, text, sizeof(text));
     cr_assert(strstr(text, "no samples"), "%s", text);
     wrong.sample = no_leaf;
+    wrong.name = NULL;
+    cr_assert_eq(bl_op_check(context, &wrong, NULL, &result), BL_ERR_ARGUMENT);
+    wrong.name = "wrong";
     cr_assert_eq(bl_op_check(context, &wrong, NULL, &result), BL_OK);
     cr_assert(!result.passed);
     cr_assert_str_eq(result.check, "sample");

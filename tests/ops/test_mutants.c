@@ -109,18 +109,19 @@ ParameterizedTestParameters(mutants, are_caught)
 ParameterizedTest(int *key, mutants, are_caught)
 {
     const bl_op *op = bl__ops[*key - 1];
-    int made = 0;
+    int made = 0, found = 0;
     if (!op->vjp || (op->flags & BL__OP_COMPOSITE))
         return;
     for (size_t input = 0; input < MOST_INPUTS_CHANGED && (int64_t)input < op->max_inputs; input++) {
         for (change_kind c = NEGATED; c < (op->max_inputs > 1 ? CHANGES : SWAPPED); c++) {
             bool good = caught(op, c, input);
-            cr_assert(good || !mutant.changed, "%s: the gradient of input %zu, %s, passes the check",
-                      op->name, input, change_names[c]);
             made += mutant.changed;
+            found += mutant.changed && good;
+            cr_expect(good || !mutant.changed, "%s: the gradient of input %zu, %s, passes the check",
+                      op->name, input, change_names[c]);
         }
     }
     cr_assert_gt(made, 0, "%s: no gradient could be changed", op->name);
     counts_add("vjp_mutants", made);
-    counts_add("vjp_mutants_caught", made);
+    counts_add("vjp_mutants_caught", found);
 }

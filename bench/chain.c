@@ -100,7 +100,8 @@ static bool go_through(chain *c, long n, sample *out)
 {
     const double value = 1.0 + 1e-7;
     c->counter.allocator = bl_context_defaults().allocator;
-    bl_context_options options = {.allocator = {allocate_counted, release_counted, &c->counter}};
+    bl_context_options options = {.allocator = {allocate_counted, release_counted, &c->counter},
+                                  .threads = 1};
     double last = cpu_seconds_now();
     c->context = bl_context_new(&options);
     c->graph = bl_graph_new(c->context);

@@ -19,16 +19,24 @@ typedef struct bl_allocator {
 
 typedef struct bl_context_options {
     bl_allocator allocator;
+    int threads; /* that one run may use, the caller's own included; 1 or more */
 } bl_context_options;
 
-/* The options of a context that the caller does not wish to edit: the C library's allocator.
- * Returns: the options. Errors: none. Ownership: a value. Threads: any. */
+/* The options of a context that the caller does not wish to edit: the C library's allocator, and as many
+ * threads as this process may use CPUs. The threads are the context's own; they are made when a program is
+ * compiled that has work for several, take no signals, sleep while there is nothing to do, and end with the
+ * context. A program's bits do not depend on how many there are. Returns: the options. Errors: none.
+ * Ownership: a value. Threads: any. */
 BL_API bl_context_options bl_context_defaults(void);
 
 /* A new context. One context serves one thread at a time; different contexts are independent.
  * Returns: the context, or NULL when there is no memory or an option is unusable. `options` NULL: defaults.
  * Errors: none is kept. Ownership: the caller's, until bl_context_free. Threads: any. */
 BL_API bl_context *bl_context_new(const bl_context_options *options);
+
+/* The threads that a run may use. Returns: the number, 0 for a NULL context. Errors: none. Ownership: none.
+ * Threads: any. */
+BL_API int bl_context_threads(const bl_context *context);
 
 /* Gives the context back. Graphs, parameters, optimizers and programs made from it stay usable: its memory
  * goes when the last of them is freed, so the order of frees does not matter. NULL is allowed. Returns:

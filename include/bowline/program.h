@@ -14,9 +14,14 @@ typedef enum bl_precision {
     BL_PRECISION_F64 /* f32 values become f64, on private copies of parameters; inputs are given as f64 */
 } bl_precision;
 
+enum {
+    BL_THREADS_OF_CONTEXT = -1 /* as many as bl_context_options.threads says */
+};
+
 typedef struct bl_compile_options {
     bl_precision precision; /* default BL_PRECISION_RECORDED */
     bool fuse;              /* element-wise ops run in groups, with the same bits as alone; default true */
+    int threads;            /* that a run may use, 1 or more; default BL_THREADS_OF_CONTEXT */
 } bl_compile_options;
 
 /* The defaults named above. Returns: the options. Errors: none. Ownership: a value. Threads: any.

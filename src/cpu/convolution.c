@@ -219,7 +219,7 @@ static bl_status run_convolution(const bl__call *call)
     }
     for (int64_t group = 0; group < plan->groups; group++) {
         for (int64_t first = 0; first < plan->places; first += plan->tile) {
-            struct tile tile = tile_at(plan, group, first, x, y, call->scratch);
+            struct tile tile = tile_at(plan, group, first, x, y, call->environment->scratch);
             read_x(plan, &tile, x);
             convolve(plan, &tile, call->inputs[1]->data);
             move_y(plan, &tile, y, true);
@@ -243,7 +243,7 @@ static bl_status run_convolution_input(const bl__call *call)
         bl__zero(x, (size_t)call->outputs[0]->count * plan->bytes);
     for (int64_t group = 0; !is_empty(plan) && group < plan->groups; group++) {
         for (int64_t first = 0; first < plan->places; first += plan->tile) {
-            struct tile tile = tile_at(plan, group, first, x, y, call->scratch);
+            struct tile tile = tile_at(plan, group, first, x, y, call->environment->scratch);
             move_y(plan, &tile, y, false);
             spread(plan, &tile, call->inputs[1]->data);
             add_x(plan, &tile, x);
@@ -267,7 +267,7 @@ static bl_status run_convolution_weight(const bl__call *call)
     bl__zero(weight, (size_t)call->outputs[0]->count * plan->bytes);
     for (int64_t group = 0; !is_empty(plan) && group < plan->groups; group++) {
         for (int64_t first = 0; first < plan->places; first += plan->tile) {
-            struct tile tile = tile_at(plan, group, first, x, y, call->scratch);
+            struct tile tile = tile_at(plan, group, first, x, y, call->environment->scratch);
             read_x(plan, &tile, x);
             move_y(plan, &tile, y, false);
             correlate(plan, &tile, weight);

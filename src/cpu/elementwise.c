@@ -258,7 +258,7 @@ bl_status bl__elementwise_prepare(bl__call *call, bl__arena *arena, size_t *scra
 
 static unsigned char *buffer_of(const struct plan *plan, const bl__call *call, int slot)
 {
-    return (unsigned char *)call->scratch + (size_t)plan->buffer[slot] * plan->buffer_bytes;
+    return (unsigned char *)call->environment->scratch + (size_t)plan->buffer[slot] * plan->buffer_bytes;
 }
 
 /* Brings row elements first .. first + n - 1 of the row at `place` into a buffer, from element `start` on. */

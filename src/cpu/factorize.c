@@ -144,11 +144,11 @@ static bl_status run(const bl__call *call, step *take)
 static bl_status take_cholesky(const bl__call *call, int64_t index, const char *a, const char *b, char *x)
 {
     const struct plan *plan = call->plan;
-    char *factor = call->scratch;
+    char *factor = call->environment->scratch;
     (void)b;
     copy_matrix(plan, plan->n, factor, a, plan->step[A]);
-    int64_t minor = plan->bytes == sizeof(float) ? bl__potrf_f32(plan->n, call->scratch)
-                                                 : bl__potrf_f64(plan->n, call->scratch);
+    int64_t minor = plan->bytes == sizeof(float) ? bl__potrf_f32(plan->n, call->environment->scratch)
+                                                 : bl__potrf_f64(plan->n, call->environment->scratch);
     if (minor != 0)
         return bl__kernel_fail(call, BL_ERR_ARGUMENT,
                                "matrix %lld is not positive definite: its leading minor of order %lld is not "
@@ -174,7 +174,7 @@ const bl__kernel bl__kernel_cholesky = {BL__STRIDED | BL__CAN_FAIL, prepare_matr
 /* factorize, where L must be regular. */
 static bl_status factorize_regular(const bl__call *call, int64_t index, const char *a)
 {
-    int64_t pivot = factorize(call->plan, a, call->scratch);
+    int64_t pivot = factorize(call->plan, a, call->environment->scratch);
     if (pivot == 0)
         return BL_OK;
     return bl__kernel_fail(call, BL_ERR_ARGUMENT, "matrix %lld is singular: its pivot %lld is 0",
@@ -195,7 +195,7 @@ static bl_status take_inverse(const bl__call *call, int64_t index, const char *a
         else
             ((double *)(void *)x)[i * (plan->n + 1)] = 1;
     }
-    substitute(plan, call->scratch, pivots_of(plan, call->scratch), x);
+    substitute(plan, call->environment->scratch, pivots_of(plan, call->environment->scratch), x);
     return BL_OK;
 }
 
@@ -213,7 +213,7 @@ static bl_status take_solve(const bl__call *call, int64_t index, const char *a, 
     if (status != BL_OK)
         return status;
     copy_matrix(plan, plan->columns, x, b, plan->step[B]);
-    substitute(plan, call->scratch, pivots_of(plan, call->scratch), x);
+    substitute(plan, call->environment->scratch, pivots_of(plan, call->environment->scratch), x);
     return BL_OK;
 }
 
@@ -247,10 +247,11 @@ static bl_status take_det(const bl__call *call, int64_t index, const char *a, co
     double product = 1;
     (void)index;
     (void)b;
-    factorize(plan, a, call->scratch);
+    factorize(plan, a, call->environment->scratch);
     for (int64_t i = 0; i < plan->n; i++) {
-        bool exchanged = pivots_of(plan, call->scratch)[i] != i + 1;
-        product *= exchanged ? -diagonal(plan, call->scratch, i) : diagonal(plan, call->scratch, i);
+        bool exchanged = pivots_of(plan, call->environment->scratch)[i] != i + 1;
+        product *= exchanged ? -diagonal(plan, call->environment->scratch, i)
+                             : diagonal(plan, call->environment->scratch, i);
     }
     store(plan, x, product);
     return BL_OK;
@@ -268,10 +269,10 @@ static bl_status take_slogdet(const bl__call *call, int64_t index, const char *a
     const struct plan *plan = call->plan;
     double sign = 1, sum = 0;
     (void)b;
-    factorize(plan, a, call->scratch);
+    factorize(plan, a, call->environment->scratch);
     for (int64_t i = 0; i < plan->n; i++) {
-        double d = diagonal(plan, call->scratch, i);
-        if (pivots_of(plan, call->scratch)[i] != i + 1)
+        double d = diagonal(plan, call->environment->scratch, i);
+        if (pivots_of(plan, call->environment->scratch)[i] != i + 1)
             sign = -sign;
         sign *= isnan(d) ? d : (double)((d > 0) - (d < 0));
         sum += log(fabs(d));

@@ -25,17 +25,25 @@ enum {
     BL__MESSAGE_BYTES = 256
 };
 
+/* What all instructions of a program run in. */
+typedef struct bl__environment {
+    void *scratch; /* the most bytes that any prepare asked for, 64-byte aligned */
+    char *message; /* BL__MESSAGE_BYTES for the reason of a failure, without the op's name; NULL: unwanted */
+    struct bl__pool *pool; /* of `threads` threads or more; NULL while nothing wants it */
+    int threads;           /* that an instruction may use at once, 1 or more; known to prepare */
+    bool wants_pool;       /* some instruction is worth several threads (parallel.h) */
+} bl__environment;
+
 /* One instruction. `plan` is what the kernel's prepare function made of shapes and strides, NULL when it made
- * nothing; `message` receives the reason of a failure, without the op's name. */
+ * nothing. */
 typedef struct bl__call {
     bl__operand *const *inputs; /* a value that several instructions use has one operand for all */
     bl__operand *const *outputs;
     const void *attributes;
     void *plan;
-    void *scratch; /* scratch_bytes of the row's prepare, 64-byte aligned; shared by all instructions */
+    bl__environment *environment;
     uint32_t input_count;
     uint32_t output_count;
-    char *message; /* BL__MESSAGE_BYTES of it */
 } bl__call;
 
 enum {

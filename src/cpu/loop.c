@@ -115,8 +115,8 @@ bl_status bl__kernel_fail(const bl__call *call, bl_status status, const char *fo
 {
     va_list arguments;
     va_start(arguments, format);
-    if (call->message)
-        vsnprintf(call->message, BL__MESSAGE_BYTES, format, arguments);
+    if (call->environment->message)
+        vsnprintf(call->environment->message, BL__MESSAGE_BYTES, format, arguments);
     va_end(arguments);
     return status;
 }

@@ -281,7 +281,7 @@ static bl_status run(const bl__call *call)
             char *factor[FACTORS] = {
                 bl__at(call->inputs[LEFT]->data, plan->bytes, place.offset[LEFT] + i * left_step),
                 bl__at(call->inputs[RIGHT]->data, plan->bytes, place.offset[RIGHT] + i * right_step)};
-            multiply(plan, factor[plan->first], factor[1 - plan->first], product, call->scratch);
+            multiply(plan, factor[plan->first], factor[1 - plan->first], product, call->environment->scratch);
         }
     } while (bl__loop_next(&plan->batch, &place));
     return BL_OK;

@@ -168,7 +168,7 @@ static bl_status run(const bl__call *call)
     char *y = call->outputs[0]->data;
     size_t bytes = (size_t)plan->bytes;
     for (int64_t i = 0; i < plan->planes; i++) {
-        resample_plane(plan, x, y, call->scratch);
+        resample_plane(plan, x, y, call->environment->scratch);
         x = bl__at_const(x, bytes, plan->inner[0] * plan->axis[0].size);
         y = bl__at(y, bytes, plan->resampled[0] * plan->axis[0].rows);
     }

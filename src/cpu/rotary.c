@@ -145,14 +145,14 @@ static bl_status run(const bl__call *call)
         return BL_OK;
     for (int k = 0; k < WALKED; k++)
         step[k] = bl__loop_step(&plan->rows, k);
-    fill_table(plan, call->inputs[1], x->dtype, call->scratch);
+    fill_table(plan, call->inputs[1], x->dtype, call->environment->scratch);
     do {
         for (int64_t r = 0; r < rows; r++)
-            plan->turn(plan->pairs, bl__at(y->data, plan->bytes, place.offset[TO] + r * step[TO]),
-                       plan->to_step, plan->to_apart,
-                       bl__at_const(x->data, plan->bytes, place.offset[FROM] + r * step[FROM]),
-                       plan->from_step, plan->from_apart,
-                       bl__at_const(call->scratch, plan->bytes, place.offset[TABLE] + r * step[TABLE]));
+            plan->turn(
+                plan->pairs, bl__at(y->data, plan->bytes, place.offset[TO] + r * step[TO]), plan->to_step,
+                plan->to_apart, bl__at_const(x->data, plan->bytes, place.offset[FROM] + r * step[FROM]),
+                plan->from_step, plan->from_apart,
+                bl__at_const(call->environment->scratch, plan->bytes, place.offset[TABLE] + r * step[TABLE]));
     } while (bl__loop_next(&plan->rows, &place));
     return BL_OK;
 }

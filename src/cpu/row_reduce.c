@@ -83,8 +83,8 @@ bl_status bl__row_reduce_run(const bl__call *call)
             int64_t rows = kept_row - i < together ? kept_row - i : together;
             const char *x = bl__at_const(call->inputs[0]->data, plan->bytes, kept.offset[0] + i * kept_step);
             if (plan->together > 0) {
-                pack(plan, rows, x, call->scratch);
-                x = call->scratch;
+                pack(plan, rows, x, call->environment->scratch);
+                x = call->environment->scratch;
             }
             for (int64_t r = 0; r < rows; r++, y += plan->bytes)
                 plan->function(n, y, bl__at_const(x, plan->bytes, r * n), call->attributes);

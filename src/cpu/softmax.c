@@ -114,7 +114,7 @@ static bl_status run(const bl__call *call)
             const char *x = bl__at_const(call->inputs[0]->data, plan->bytes, place.offset[FROM] + r * x_step);
             if (plan->packed)
                 run_packed(plan, rows - r < together ? rows - r : together, y, y_step, x, x_step,
-                           call->scratch);
+                           call->environment->scratch);
             else
                 plan->row(plan->size, y, x);
         }

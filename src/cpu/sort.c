@@ -179,7 +179,7 @@ static bl_status run(const bl__call *call)
         for (int64_t r = 0; r < rows; r++) {
             int64_t to = place.offset[TO] + r * y_step, from = place.offset[FROM] + r * x_step;
             plan->order(&plan->row, bl__at(call->outputs[VALUES]->data, plan->bytes, to), places + to,
-                        bl__at_const(call->inputs[0]->data, plan->bytes, from), call->scratch);
+                        bl__at_const(call->inputs[0]->data, plan->bytes, from), call->environment->scratch);
         }
     } while (bl__loop_next(&plan->rows, &place));
     return BL_OK;

@@ -116,8 +116,8 @@ static bl_status run(const bl__call *call)
             if (n > 0)
                 row = bl__at_const(call->inputs[0]->data, plan->bytes, place.offset[0] + i * step);
             if (plan->packed)
-                pack(plan, call->scratch, row);
-            plan->row(n, y, scale, plan->packed ? call->scratch : row, call->attributes);
+                pack(plan, call->environment->scratch, row);
+            plan->row(n, y, scale, plan->packed ? call->environment->scratch : row, call->attributes);
             y = n > 0 ? y + (size_t)n * plan->bytes : y;
             scale += plan->bytes;
         }

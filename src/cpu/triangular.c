@@ -83,7 +83,7 @@ static bl_status run(const bl__call *call)
             int64_t at[OPERANDS] = {place.offset[A] + i * bl__loop_step(&plan->batch, A),
                                     place.offset[B] + i * bl__loop_step(&plan->batch, B)};
             solve(plan, bl__at(call->inputs[A]->data, plan->bytes, at[A]),
-                  bl__at(call->inputs[B]->data, plan->bytes, at[B]), x, call->scratch);
+                  bl__at(call->inputs[B]->data, plan->bytes, at[B]), x, call->environment->scratch);
         }
     } while (bl__loop_next(&plan->batch, &place));
     return BL_OK;

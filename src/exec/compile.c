@@ -7,7 +7,8 @@
 
 bl_compile_options bl_compile_defaults(void)
 {
-    return (bl_compile_options){.precision = BL_PRECISION_RECORDED, .fuse = true};
+    return (bl_compile_options){
+        .precision = BL_PRECISION_RECORDED, .fuse = true, .threads = BL_THREADS_OF_CONTEXT};
 }
 
 /* Marks the nodes that the outputs need: ids are a topological order, so one sweep down does it. */
@@ -129,6 +130,7 @@ static bl_program *new_program(bl_context *context)
         return NULL;
     program->head.context = bl__context_retain(context);
     program->head.valid = true;
+    program->environment.message = program->message;
     bl__arena_init(&program->arena, &context->allocator);
     return program;
 }
@@ -243,6 +245,13 @@ static void lower_effects(bl__lowering *l)
     }
 }
 
+/* Sees to it that the context has the threads that some instruction wants. */
+static void make_threads(bl_program *p)
+{
+    if (p->environment.wants_pool && !bl__context_pool(p->head.context, p->environment.threads))
+        bl__program_fail(p, BL_ERR_MEMORY, "compile", "no memory for %d threads", p->environment.threads);
+}
+
 /* Fills the program; on failure l->program->head.error says why. */
 static void build(bl__lowering *l, bl_tensor *const *outputs, size_t count)
 {
@@ -255,8 +264,8 @@ static void build(bl__lowering *l, bl_tensor *const *outputs, size_t count)
     lower_effects(l);
     for (size_t i = 0; i < count && bl__lowering_ok(l); i++)
         bl__lower_output(l, outputs[i]);
-    if (bl__lowering_ok(l))
-        bl__plan(l->program, l->lifetimes);
+    if (bl__lowering_ok(l) && bl__plan(l->program, l->lifetimes))
+        make_threads(l->program);
 }
 
 /* The context's invalid program, with an error reported before. Each time it is given it holds the context,
@@ -284,6 +293,8 @@ static bl_program *compile(bl_context *context, bl_tensor *const *outputs, size_
     if (program) {
         program->precision = options->precision;
         program->frozen = frozen;
+        program->environment.threads =
+            options->threads == BL_THREADS_OF_CONTEXT ? context->threads : options->threads;
         bl__lowering l = {.program = program,
                           .graph = bl__graph_of(outputs[0]),
                           .allocator = &context->allocator,
@@ -303,11 +314,16 @@ bl_program *bl_compile_list(bl_context *context, bl_tensor *const *outputs, size
                             const bl_compile_options *options)
 {
     bl_compile_options chosen = options ? *options : bl_compile_defaults();
-    if (chosen.precision == BL_PRECISION_RECORDED || chosen.precision == BL_PRECISION_F64 || !context)
-        return compile(context, outputs, count, &chosen, false);
+    if (!context)
+        return NULL;
     bl_error error = {.code = BL_OK};
-    bl__report(context, &error, BL_ERR_ARGUMENT, "compile", NULL, "precision %d is unknown",
-               (int)chosen.precision);
+    if (chosen.precision != BL_PRECISION_RECORDED && chosen.precision != BL_PRECISION_F64)
+        bl__report(context, &error, BL_ERR_ARGUMENT, "compile", NULL, "precision %d is unknown",
+                   (int)chosen.precision);
+    else if (chosen.threads < 1 && chosen.threads != BL_THREADS_OF_CONTEXT)
+        bl__report(context, &error, BL_ERR_ARGUMENT, "compile", NULL, "a run on %d threads", chosen.threads);
+    else
+        return compile(context, outputs, count, &chosen, false);
     return give_invalid(context, &error);
 }
 

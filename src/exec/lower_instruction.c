@@ -115,7 +115,7 @@ bl__instruction *bl__add_instruction(bl__lowering *l, const bl__node *node, cons
                                               .attributes = attributes,
                                               .input_count = (uint32_t)input_count,
                                               .output_count = (uint32_t)output_count,
-                                              .message = p->message},
+                                              .environment = &p->environment},
                                      .name = name};
     if (!prepare(p, instruction))
         return NULL;

@@ -153,13 +153,6 @@ static bool release_dead(workspace_planner *planner, const bl__instruction *inst
     return true;
 }
 
-/* Gives every instruction the scratch bytes behind the planned part. */
-static void place_scratch(bl_program *program)
-{
-    for (size_t i = 0; i < program->instruction_count; i++)
-        program->instructions[i].call.scratch = program->workspace + program->planned_bytes;
-}
-
 bool bl__plan(bl_program *program, bl__lifetime *lifetimes)
 {
     const bl_allocator *allocator = &program->head.context->allocator;
@@ -177,7 +170,7 @@ bool bl__plan(bl_program *program, bl__lifetime *lifetimes)
         program->workspace = bl__allocate_data(allocator, planner.top + program->scratch_bytes);
         done = program->workspace != NULL;
         if (done)
-            place_scratch(program);
+            program->environment.scratch = program->workspace + planner.top;
     }
     if (!done)
         bl__program_fail(program, BL_ERR_MEMORY, "compile", "no memory for a workspace of %zu bytes",

@@ -118,6 +118,7 @@ struct bl_program {
     bool frozen;   /* private copies are left as they are between runs */
     bool running;
     bool ran;
+    bl__environment environment;     /* of all instructions */
     char message[BL__MESSAGE_BYTES]; /* what the failing instruction says */
 };
 

@@ -178,6 +178,7 @@ bl_status bl_run(bl_program *program)
     if (program->precision == BL_PRECISION_F64 && !program->frozen)
         refresh_copies(program);
     program->message[0] = '\0';
+    program->environment.pool = program->head.context->pool; /* another compile may have made it anew */
     program->running = true;
     status = compute(program);
     program->running = false;

@@ -3,22 +3,40 @@
 
 bl_context_options bl_context_defaults(void)
 {
-    return (bl_context_options){.allocator = bl__default_allocator()};
+    return (bl_context_options){.allocator = bl__default_allocator(), .threads = bl__available_cpus()};
 }
 
 bl_context *bl_context_new(const bl_context_options *options)
 {
     bl_context_options chosen = options ? *options : bl_context_defaults();
-    if (!chosen.allocator.allocate || !chosen.allocator.release)
+    if (!chosen.allocator.allocate || !chosen.allocator.release || chosen.threads < 1)
         return NULL;
     bl_context *context = bl__allocate(&chosen.allocator, 1, sizeof(*context));
     if (!context)
         return NULL;
     context->allocator = chosen.allocator;
+    context->threads = chosen.threads;
     atomic_init(&context->references, 1);
     atomic_init(&context->next_id, 1);
     context->failed_program.context = context;
     return context;
+}
+
+bl__pool *bl__context_pool(bl_context *context, int threads)
+{
+    if (context->pool && bl__pool_threads(context->pool) >= threads)
+        return context->pool;
+    bl__pool *pool = bl__pool_new(&context->allocator, threads);
+    if (!pool)
+        return NULL;
+    bl__pool_free(context->pool);
+    context->pool = pool;
+    return pool;
+}
+
+int bl_context_threads(const bl_context *context)
+{
+    return context ? context->threads : 0;
 }
 
 void bl_context_free(bl_context *context)
@@ -38,6 +56,7 @@ void bl__context_release(bl_context *context)
     if (atomic_fetch_sub_explicit(&context->references, 1, memory_order_acq_rel) > 1)
         return;
     bl_allocator allocator = context->allocator;
+    bl__pool_free(context->pool);
     bl__release(&allocator, context, 1, sizeof(*context));
 }
 

@@ -4,6 +4,7 @@
 
 #include "bowline/context.h"
 #include "graph/memory.h"
+#include "graph/pool.h"
 
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -19,6 +20,8 @@ typedef struct bl__program_head {
 /* Everything hangs on it. `references` counts the caller's handle and every object made from the context. */
 struct bl_context {
     bl_allocator allocator;
+    int threads;                 /* that a run may use, its caller's included */
+    bl__pool *pool;              /* made when a program first has work for several; see bl__context_pool */
     bl_error error;              /* the most recent of any object */
     const bl_error *error_owner; /* the object's record it was copied from; only compared, never read */
     atomic_size_t references;
@@ -28,6 +31,9 @@ struct bl_context {
 
 bl_context *bl__context_retain(bl_context *context);
 void bl__context_release(bl_context *context);
+
+/* The pool, made anew when it has fewer threads; NULL without memory. */
+bl__pool *bl__context_pool(bl_context *context, int threads);
 
 /* Reports an error of an object: into `own` when that is still free (own may be NULL), and into the context's
  * last error. The message becomes "bl_OP: text", or the text alone when op is NULL. Returns the status. */

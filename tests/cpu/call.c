@@ -145,18 +145,19 @@ bl_status call_kernel_of_many(int key, tensor *const *inputs, uint32_t input_cou
         operands[i] = &inputs[i]->operand;
     for (uint32_t i = 0; i < output_count; i++)
         operands[input_count + i] = &outputs[i]->operand;
+    bl__environment environment = {.message = reason, .threads = 1};
     bl__call call = {.inputs = operands,
                      .outputs = operands + input_count,
                      .attributes = attributes,
                      .input_count = input_count,
                      .output_count = output_count,
-                     .message = reason};
+                     .environment = &environment};
     reason[0] = '\0';
     bl__arena_init(&arena, &allocator);
     bl_status status = kernel->prepare(&call, &arena, &scratch_bytes);
     if (status == BL_OK) {
         void *scratch = bl__allocate_data(&allocator, scratch_bytes);
-        call.scratch = scratch;
+        environment.scratch = scratch;
         status = kernel->run(&call);
         bl__release_data(&allocator, scratch, scratch_bytes);
     }

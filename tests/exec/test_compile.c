@@ -38,6 +38,9 @@ Test(compile, arguments)
     cr_expect_eq(options.precision, BL_PRECISION_RECORDED);
     options.precision = (bl_precision)7;
     expect_refused(bl_compile_list(context, &x, 1, &options), BL_ERR_ARGUMENT, "precision 7");
+    options = bl_compile_defaults();
+    options.threads = 0;
+    expect_refused(bl_compile_list(context, &x, 1, &options), BL_ERR_ARGUMENT, "a run on 0 threads");
     bl_tensor *bad = bl_add(x, bl_scalar(graph, BL_F64, 1));
     expect_refused(bl_compile(context, bad), BL_ERR_DTYPE, "bl_add");
     expect_refused(bl_compile(context, x), BL_ERR_DTYPE, "bl_add");

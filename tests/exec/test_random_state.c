@@ -224,8 +224,9 @@ Test(random_state, precision)
     bl_tensor *outputs[] = {bl_uniform(graph, random, BL_F32, BL_SHAPE(N), -1, 2), noise(graph),
                             bl_dropout(bl_full(graph, BL_F32, BL_SHAPE(N), 1), 0.5, true, random)};
     bl_program *narrow = compiled(outputs, 3);
-    bl_program *wide =
-        bl_compile_list(context, outputs, 3, &(bl_compile_options){.precision = BL_PRECISION_F64});
+    bl_compile_options options = bl_compile_defaults();
+    options.precision = BL_PRECISION_F64;
+    bl_program *wide = bl_compile_list(context, outputs, 3, &options);
     cr_assert_eq(bl_run(narrow), BL_OK);
     write_state(42, 0);
     cr_assert_eq(bl_run(wide), BL_OK);

@@ -44,7 +44,7 @@ typedef struct scene {
 static void open_scene(scene *s)
 {
     *s = (scene){.a = NULL};
-    bl_context_options options = {.allocator = {allocate, release, &s->heap}};
+    bl_context_options options = {.allocator = {allocate, release, &s->heap}, .threads = 1};
     s->context = bl_context_new(&options);
     s->params = bl_params_new(s->context);
     s->rng = bl_rng_new(s->context, 1);
@@ -207,7 +207,7 @@ Test(params_memory, a_growing_registry)
 Test(params_memory, a_new_registry)
 {
     heap h = {0};
-    bl_context_options options = {.allocator = {allocate, release, &h}};
+    bl_context_options options = {.allocator = {allocate, release, &h}, .threads = 1};
     bl_context *context = bl_context_new(&options);
     h.fail_at = h.count + 1;
     cr_assert_null(bl_params_new(context));

@@ -281,7 +281,7 @@ static void release(void *user, void *block, size_t bytes)
 /* Whether making the optimizer and recording its update worked with one allocation failing. */
 static bool attempt(heap *h, size_t fail)
 {
-    bl_context_options options = {.allocator = {allocate, release, h}};
+    bl_context_options options = {.allocator = {allocate, release, h}, .threads = 1};
     bl_context *context = bl_context_new(&options);
     bl_params *params = bl_params_new(context);
     bl_graph *graph = bl_graph_new(context);

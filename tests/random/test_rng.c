@@ -46,7 +46,7 @@ static void release(void *user, void *block, size_t bytes)
 Test(rng, memory)
 {
     heap memory = {0, false};
-    bl_context_options options = {.allocator = {allocate, release, &memory}};
+    bl_context_options options = {.allocator = {allocate, release, &memory}, .threads = 1};
     bl_context *context = bl_context_new(&options);
     size_t before = memory.live;
     memory.empty = true;

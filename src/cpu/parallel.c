@@ -1,0 +1,37 @@
+/* Sharing out an instruction's work. */
+#include "cpu/parallel.h"
+#include "graph/pool.h"
+
+/* Below this a second thread, which may have to be woken first, saves less than it costs. */
+#define WORTH_NANOSECONDS 30000.0
+
+bool bl__pays_for_threads(const bl__call *call, double nanoseconds)
+{
+    if (call->environment->threads <= 1 || nanoseconds < WORTH_NANOSECONDS)
+        return false;
+    call->environment->wants_pool = true;
+    return true;
+}
+
+struct job {
+    const bl__call *call;
+    const void *work;
+    bl__part *part;
+};
+
+static void do_part(const void *given, int64_t part, int worker)
+{
+    const struct job *job = given;
+    job->part(job->call, job->work, part, worker);
+}
+
+void bl__parallel(const bl__call *call, bool pays, int64_t parts, bl__part *part, const void *work)
+{
+    const bl__environment *environment = call->environment;
+    const struct job job = {call, work, part};
+    if (pays)
+        bl__pool_run(environment->pool, environment->threads, parts, do_part, &job);
+    else
+        for (int64_t i = 0; i < parts; i++)
+            part(call, work, i, 0);
+}

@@ -27,6 +27,7 @@ struct plan {
     int64_t places;  /* of all images */
     int64_t tile;    /* places at a time */
     size_t bytes;
+    size_t gemm_bytes; /* of scratch, for any product of a tile */
     bool f64;
     bool direct; /* X and Y are the tensors themselves, and a tile is an image */
 };
@@ -35,6 +36,7 @@ struct plan {
 struct tile {
     int64_t group, first, count;
     void *x, *y;
+    void *scratch; /* for the product */
 };
 
 /* ---- prepare ---- */
@@ -80,6 +82,54 @@ static bool is_empty(const struct plan *plan)
     return plan->out == 0 || plan->k == 0 || plan->places == 0;
 }
 
+/* Y = W X, X = W^T Y, and W += Y X^T of a tile. */
+static bl__product forward_product(const struct plan *plan, int64_t count)
+{
+    return (bl__product){.m = plan->out,
+                         .n = count,
+                         .k = plan->k,
+                         .a = bl__row_steps(plan->k),
+                         .b = bl__row_steps(count),
+                         .c = bl__row_steps(count),
+                         .f64 = plan->f64};
+}
+
+static bl__product input_product(const struct plan *plan, int64_t count)
+{
+    return (bl__product){.m = plan->k,
+                         .n = count,
+                         .k = plan->out,
+                         .a = bl__turned_steps(plan->k),
+                         .b = bl__row_steps(count),
+                         .c = bl__row_steps(count),
+                         .f64 = plan->f64};
+}
+
+static bl__product weight_product(const struct plan *plan, int64_t count)
+{
+    return (bl__product){.m = plan->out,
+                         .n = plan->k,
+                         .k = count,
+                         .a = bl__row_steps(count),
+                         .b = bl__turned_steps(count),
+                         .c = bl__row_steps(plan->k),
+                         .f64 = plan->f64,
+                         .add = true};
+}
+
+/* What any of the products needs. */
+static size_t gemm_scratch(const struct plan *plan)
+{
+    const bl__product products[] = {forward_product(plan, plan->tile), input_product(plan, plan->tile),
+                                    weight_product(plan, plan->tile)};
+    size_t most = 0;
+    for (int i = 0; i < 3; i++) {
+        size_t bytes = bl__gemm_scratch(&products[i]);
+        most = bytes > most ? bytes : most;
+    }
+    return most;
+}
+
 static int64_t choose_tile(const struct plan *plan)
 {
     if (is_empty(plan) || plan->direct)
@@ -109,13 +159,15 @@ static bl_status prepare(bl__call *call, bl__arena *arena, size_t *scratch_bytes
     plan->places = x->size[0] * plan->image;
     plan->direct = plan->image >= LEAST_PLACES && is_direct(&plan->columns);
     plan->tile = choose_tile(plan);
-    bl__gemm_warm();
     call->plan = plan;
     *scratch_bytes = 0;
-    bool scratched = !plan->direct && !is_empty(plan);
-    if (scratched &&
+    if (is_empty(plan))
+        return BL_OK;
+    plan->gemm_bytes = gemm_scratch(plan);
+    if (!plan->direct &&
         !bl__multiply_size((size_t)(plan->k + plan->out) * plan->bytes, (size_t)plan->tile, scratch_bytes))
         return BL_ERR_MEMORY;
+    *scratch_bytes += plan->gemm_bytes;
     return BL_OK;
 }
 
@@ -151,13 +203,14 @@ static struct tile tile_at(const struct plan *plan, int64_t group, int64_t first
                            void *scratch)
 {
     int64_t left = plan->places - first;
-    struct tile tile = {.group = group, .first = first, .count = left < plan->tile ? left : plan->tile};
+    struct tile tile = {
+        .group = group, .first = first, .count = left < plan->tile ? left : plan->tile, .scratch = scratch};
     if (plan->direct) {
         tile.x = bl__at(x, plan->bytes, x_offset(plan, first / plan->image, group));
         tile.y = bl__at(y, plan->bytes, y_offset(plan, first / plan->image, group));
     } else {
-        tile.x = scratch;
-        tile.y = bl__at(scratch, plan->bytes, plan->k * tile.count);
+        tile.x = (char *)scratch + plan->gemm_bytes;
+        tile.y = bl__at(tile.x, plan->bytes, plan->k * tile.count);
     }
     return tile;
 }
@@ -204,9 +257,8 @@ static void *weight_of(const struct plan *plan, void *weight, int64_t group)
 
 static void convolve(const struct plan *plan, const struct tile *t, void *weight)
 {
-    (plan->f64 ? bl__gemm_f64 : bl__gemm_f32)(
-        plan->out, t->count, plan->k, weight_of(plan, weight, t->group), bl__row_steps(plan->out, plan->k),
-        t->x, bl__row_steps(plan->k, t->count), t->y, bl__row_steps(plan->out, t->count));
+    bl__product p = forward_product(plan, t->count);
+    bl__gemm(&p, weight_of(plan, weight, t->group), t->x, t->y, t->scratch);
 }
 
 static bl_status run_convolution(const bl__call *call)
@@ -230,9 +282,8 @@ static bl_status run_convolution(const bl__call *call)
 
 static void spread(const struct plan *plan, const struct tile *t, void *weight)
 {
-    (plan->f64 ? bl__gemm_f64 : bl__gemm_f32)(
-        plan->k, t->count, plan->out, weight_of(plan, weight, t->group), bl__turned_steps(plan->out, plan->k),
-        t->y, bl__row_steps(plan->out, t->count), t->x, bl__row_steps(plan->k, t->count));
+    bl__product p = input_product(plan, t->count);
+    bl__gemm(&p, weight_of(plan, weight, t->group), t->y, t->x, t->scratch);
 }
 
 static bl_status run_convolution_input(const bl__call *call)
@@ -254,10 +305,8 @@ static bl_status run_convolution_input(const bl__call *call)
 
 static void correlate(const struct plan *plan, const struct tile *t, void *weight)
 {
-    (plan->f64 ? bl__gemm_add_f64
-               : bl__gemm_add_f32)(plan->out, plan->k, t->count, t->y, bl__row_steps(plan->out, t->count),
-                                   t->x, bl__turned_steps(plan->k, t->count),
-                                   weight_of(plan, weight, t->group), bl__row_steps(plan->out, plan->k));
+    bl__product p = weight_product(plan, t->count);
+    bl__gemm(&p, t->y, t->x, weight_of(plan, weight, t->group), t->scratch);
 }
 
 static bl_status run_convolution_weight(const bl__call *call)

@@ -1,9 +1,9 @@
 /* Kernels of factorizations, a matrix after the other: cholesky, and from A = L U P inverse, solve, det and
  * slogdet. Only where LAPACK is built in. */
-#include "cpu/gemm.h"
 #include "cpu/kernels.h"
 #include "cpu/lapack.h"
 #include "cpu/loop.h"
+#include "cpu/trsm.h"
 
 #include <math.h>
 

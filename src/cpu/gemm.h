@@ -1,55 +1,51 @@
-/* Private. The one door to BLIS: C[m,n] = A[m,k] B[k,n], C written whole or added to; and triangular systems.
- */
+/* Private. Matrix products of any size and strides around BLIS's micro-kernels. All memory that a product
+ * needs is the caller's scratch. */
 #ifndef BOWLINE_CPU_GEMM_H
 #define BOWLINE_CPU_GEMM_H
 
-#include <stdbool.h>
-#include <stdint.h>
+#include "cpu/kernel.h"
 
-/* Strides of a matrix in elements: any that are not 0 and do not make elements overlap. */
+/* Strides of a matrix in elements: any. */
 typedef struct bl__steps {
     int64_t row, column;
 } bl__steps;
 
-void bl__gemm_f32(int64_t m, int64_t n, int64_t k, void *a, bl__steps a_steps, void *b, bl__steps b_steps,
-                  void *c, bl__steps c_steps);
-void bl__gemm_f64(int64_t m, int64_t n, int64_t k, void *a, bl__steps a_steps, void *b, bl__steps b_steps,
-                  void *c, bl__steps c_steps);
+/* C[m,n] = A[m,k] B[k,n], or C += A B. C is written fastest when one of its steps is 1; its elements do not
+ * overlap. */
+typedef struct bl__product {
+    int64_t m, n, k;
+    bl__steps a, b, c;
+    bool f64, add;
+} bl__product;
 
-/* C += A B. */
-void bl__gemm_add_f32(int64_t m, int64_t n, int64_t k, void *a, bl__steps a_steps, void *b, bl__steps b_steps,
-                      void *c, bl__steps c_steps);
-void bl__gemm_add_f64(int64_t m, int64_t n, int64_t k, void *a, bl__steps a_steps, void *b, bl__steps b_steps,
-                      void *c, bl__steps c_steps);
-
-/* The steps of a contiguous matrix, and of what it is when it is turned over. BLIS takes no two steps of 1
- * for more than one element. */
-static inline bl__steps bl__row_steps(int64_t rows, int64_t columns)
+/* The steps of a contiguous matrix, and of what it is when it is turned over. */
+static inline bl__steps bl__row_steps(int64_t columns)
 {
-    return columns == 1 ? (bl__steps){1, rows} : (bl__steps){columns, 1};
+    return (bl__steps){columns, 1};
 }
 
-static inline bl__steps bl__turned_steps(int64_t rows, int64_t columns)
+static inline bl__steps bl__turned_steps(int64_t columns)
 {
-    bl__steps steps = bl__row_steps(rows, columns);
-    return (bl__steps){steps.column, steps.row};
+    return (bl__steps){1, columns};
 }
 
-/* Which triangle of A[n,n] counts, on which side of X it stands, and whether its diagonal counts as ones. */
-typedef struct bl__triangle_kind {
-    bool upper, left, unit;
-} bl__triangle_kind;
+/* Bytes of scratch, 64-byte aligned, that a product of these sizes needs; a multiple of 64. */
+size_t bl__gemm_scratch(const bl__product *product);
 
-/* Solves A X = B, n being m, or X A = B, n being the other; X takes the place of B[m,n]. */
-void bl__trsm_f32(bl__triangle_kind kind, int64_t m, int64_t n, void *a, bl__steps a_steps, void *b,
-                  bl__steps b_steps);
-void bl__trsm_f64(bl__triangle_kind kind, int64_t m, int64_t n, void *a, bl__steps a_steps, void *b,
-                  bl__steps b_steps);
+/* Computes a product on the calling thread. */
+void bl__gemm(const bl__product *product, const void *a, const void *b, void *c, void *scratch);
 
-/* Makes BLIS allocate what products of any shape will need, so that runs do not: for when a
- * program is compiled. */
-void bl__gemm_warm(void);
-/* The same for systems and for LAPACK. */
-void bl__trsm_warm(void);
+/* Rows `row` .. `row + rows - 1` and columns `column` .. of C are done. */
+typedef void bl__gemm_done(const bl__call *call, const void *work, int64_t row, int64_t rows, int64_t column,
+                           int64_t columns, int worker);
+
+/* Nanoseconds that a product takes on one thread, about, for bl__pays_for_threads. */
+double bl__gemm_nanoseconds(const bl__product *product);
+
+/* Computes a product, shared out among the program's threads if it pays: the same bits as bl__gemm. `done`,
+ * which may be NULL, is called once for every part of C, while it is in the cache, by the thread that
+ * computed it. */
+void bl__gemm_shared(const bl__call *call, bool pays, const bl__product *product, const void *a,
+                     const void *b, void *c, void *scratch, bl__gemm_done *done, const void *work);
 
 #endif

@@ -29,6 +29,18 @@ void bl__loop_push(bl__loop *loop, int64_t size, const int64_t *strides)
     loop->rank = last + 1;
 }
 
+void bl__loop_place(const bl__loop *loop, int64_t index, bl__place *place)
+{
+    *place = (bl__place){{0}, {0}};
+    index /= bl__loop_row(loop);
+    for (int d = loop->rank - 2; d >= 0; d--) {
+        place->index[d] = index % loop->size[d];
+        index /= loop->size[d];
+        for (int k = 0; k < loop->operands; k++)
+            place->offset[k] += place->index[d] * loop->stride[k][d];
+    }
+}
+
 int64_t bl__broadcast_stride(const bl__operand *operand, int rank, int d, int64_t size)
 {
     int own = d - (rank - operand->rank);

@@ -58,6 +58,9 @@ static inline bool bl__loop_next(const bl__loop *loop, bl__place *place)
     return false;
 }
 
+/* The place whose row has the index-th element of all. */
+void bl__loop_place(const bl__loop *loop, int64_t index, bl__place *place);
+
 /* The stride of an operand along axis `d` of a space of `rank` axes of size `size`, aligned from the right: 0
  * where the operand is broadcast. */
 int64_t bl__broadcast_stride(const bl__operand *operand, int rank, int d, int64_t size);

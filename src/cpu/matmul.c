@@ -3,6 +3,7 @@
 #include "cpu/gemm.h"
 #include "cpu/kernels.h"
 #include "cpu/loop.h"
+#include "cpu/parallel.h"
 
 enum {
     LEFT,
@@ -14,15 +15,22 @@ enum {
  * call costs more before it computes anything than the loops here need: about where the two meet. */
 #define SMALL_PRODUCT 16384.0
 
+/* How long the loops here take for a multiplication, about; and how long a part of a batch should. */
+#define SMALL_NANOSECONDS 0.1
+#define PART_NANOSECONDS  20000.0
+
 struct plan {
     int64_t m, n, k;
     bl__steps factor[FACTORS], product;
     bl__loop batch; /* over the factors; the products stand one after the other */
     int64_t product_size;
     bool small, f64;
-    int first;            /* which input is the left factor: RIGHT where the product is computed transposed */
-    bool spread[FACTORS]; /* has a stride of 0 or below, which BLIS promises nothing about: copied into
-                             scratch */
+    int first;      /* which input is the left factor: RIGHT where the product is computed transposed */
+    bool pays;      /* for threads: */
+    bool each_pays; /* each product is shared out, or the batch is */
+    int64_t part_products; /* of the batch, in a part */
+    size_t worker_scratch;
+    bl__product large;
     size_t bytes;
 };
 
@@ -119,44 +127,6 @@ enum {
 SMALL(f32, float)
 SMALL(f64, double)
 
-/* ---- large products ---- */
-
-/* The factor itself, or a copy of it with strides that BLIS takes. */
-static void *unspread(const struct plan *plan, int which, void *data, char **scratch, bl__steps *steps)
-{
-    int64_t rows = which == LEFT ? plan->m : plan->k, columns = which == LEFT ? plan->k : plan->n;
-    *steps = plan->factor[which];
-    if (!plan->spread[which])
-        return data;
-    char *copy = *scratch;
-    for (int64_t i = 0; i < rows; i++)
-        bl__copy_elements(plan->bytes, columns, bl__at(copy, plan->bytes, i * columns), 1,
-                          bl__at(data, plan->bytes, i * steps->row), steps->column);
-    *scratch = bl__at(copy, plan->bytes, rows * columns);
-    *steps = (bl__steps){columns, 1};
-    return copy;
-}
-
-static void large(const struct plan *plan, void *left, void *right, void *product, void *scratch)
-{
-    char *free_scratch = scratch;
-    bl__steps a, b;
-    left = unspread(plan, LEFT, left, &free_scratch, &a);
-    right = unspread(plan, RIGHT, right, &free_scratch, &b);
-    (plan->f64 ? bl__gemm_f64 : bl__gemm_f32)(plan->m, plan->n, plan->k, left, a, right, b, product,
-                                              plan->product);
-}
-
-static void multiply(const struct plan *plan, void *left, void *right, void *product, void *scratch)
-{
-    if (!plan->small)
-        large(plan, left, right, product, scratch);
-    else if (plan->f64)
-        small_f64(plan, left, right, product, scratch);
-    else
-        small_f32(plan, left, right, product, scratch);
-}
-
 /* ---- prepare ---- */
 
 /* Batches of which only A changes, row after row, are one taller product. */
@@ -167,12 +137,15 @@ static void fold_batch(struct plan *plan)
         int last = batch->rank - 1;
         int64_t step = batch->stride[LEFT][last];
         if (batch->stride[RIGHT][last] != 0 || (plan->m != 1 && step != plan->m * plan->factor[LEFT].row))
-            return;
+            break;
         if (plan->m == 1)
             plan->factor[LEFT].row = step;
         plan->m *= batch->size[last];
         batch->rank = last;
     }
+    batch->count = 1;
+    for (int d = 0; d < batch->rank; d++)
+        batch->count *= batch->size[d];
 }
 
 static double round_up(int64_t n, int64_t unit)
@@ -202,27 +175,26 @@ static void choose_side(struct plan *plan)
     plan->product = (bl__steps){plan->product.column, plan->product.row};
 }
 
-/* Gives axes of size 1, whose stride means nothing, one that BLIS takes; says whether one of 0 or below
- * remains. */
-static bool settle(bl__steps *steps, int64_t rows, int64_t columns)
+/* Products that are worth it are shared out each; else the batch is, if it is worth it. */
+static void share_out(const bl__call *call, struct plan *plan, double nanoseconds)
 {
-    if (columns == 1)
-        steps->column = rows == 1 ? 1 : rows * steps->row;
-    if (rows == 1)
-        steps->row = columns * steps->column;
-    return steps->row <= 0 || steps->column <= 0;
+    double count = (double)plan->batch.count, part = PART_NANOSECONDS / nanoseconds;
+    plan->each_pays = !plan->small && bl__pays_for_threads(call, nanoseconds / 4);
+    plan->pays = plan->each_pays || (count > 1 && bl__pays_for_threads(call, nanoseconds * count));
+    plan->part_products = part < 1 ? 1 : part > count ? (int64_t)count : (int64_t)part;
 }
 
 static void prepare_large(struct plan *plan, size_t *scratch_bytes)
 {
-    bl__gemm_warm();
     plan->first = LEFT;
-    settle(&plan->product, plan->m, plan->n);
-    plan->spread[LEFT] = settle(&plan->factor[LEFT], plan->m, plan->k);
-    plan->spread[RIGHT] = settle(&plan->factor[RIGHT], plan->k, plan->n);
-    int64_t copied =
-        (plan->spread[LEFT] ? plan->m * plan->k : 0) + (plan->spread[RIGHT] ? plan->k * plan->n : 0);
-    *scratch_bytes = (size_t)copied * plan->bytes;
+    plan->large = (bl__product){.m = plan->m,
+                                .n = plan->n,
+                                .k = plan->k,
+                                .a = plan->factor[LEFT],
+                                .b = plan->factor[RIGHT],
+                                .c = plan->product,
+                                .f64 = plan->f64};
+    *scratch_bytes = bl__gemm_scratch(&plan->large);
 }
 
 static void prepare_small(struct plan *plan, size_t *scratch_bytes)
@@ -255,35 +227,69 @@ static bl_status prepare(bl__call *call, bl__arena *arena, size_t *scratch_bytes
     fold_batch(plan);
     plan->product_size = plan->m * plan->n;
     plan->small = block_work(plan, plan->m, plan->n) <= SMALL_PRODUCT;
-    (plan->small ? prepare_small : prepare_large)(plan, scratch_bytes);
+    (plan->small ? prepare_small : prepare_large)(plan, &plan->worker_scratch);
+    share_out(call, plan,
+              plan->small ? block_work(plan, plan->m, plan->n) * SMALL_NANOSECONDS + 10
+                          : bl__gemm_nanoseconds(&plan->large));
+    plan->worker_scratch = (plan->worker_scratch + BL__ALIGNMENT - 1) / BL__ALIGNMENT * BL__ALIGNMENT;
+    size_t workers = plan->pays && !plan->each_pays ? (size_t)call->environment->threads : 1;
+    *scratch_bytes = workers * plan->worker_scratch;
     call->plan = plan;
     return BL_OK;
 }
 
 /* ---- run ---- */
 
+/* The factors and the product of one place in the batch. */
+static void multiply_at(const bl__call *call, int64_t left, int64_t right, int64_t index, void *scratch)
+{
+    const struct plan *plan = call->plan;
+    const char *factor[FACTORS] = {bl__at_const(call->inputs[LEFT]->data, plan->bytes, left),
+                                   bl__at_const(call->inputs[RIGHT]->data, plan->bytes, right)};
+    char *product = bl__at(call->outputs[0]->data, plan->bytes, index * plan->product_size);
+    const void *a = factor[plan->first], *b = factor[1 - plan->first];
+    if (!plan->small)
+        bl__gemm_shared(call, plan->each_pays, &plan->large, a, b, product, scratch, NULL, NULL);
+    else if (plan->f64)
+        small_f64(plan, a, b, (double *)(void *)product, scratch);
+    else
+        small_f32(plan, a, b, (float *)(void *)product, scratch);
+}
+
+/* Some products of the batch. */
+static void multiply_some(const bl__call *call, const void *work, int64_t part, int worker)
+{
+    const struct plan *plan = work;
+    int64_t first = part * plan->part_products, left = plan->batch.count - first;
+    int64_t count = left < plan->part_products ? left : plan->part_products;
+    char *scratch = (char *)call->environment->scratch + (size_t)worker * plan->worker_scratch;
+    bl__place place;
+    bl__loop_place(&plan->batch, first, &place);
+    int64_t row = bl__loop_row(&plan->batch), at = row > 0 ? first % row : 0;
+    for (int64_t i = 0; i < count; i++) {
+        multiply_at(call, place.offset[LEFT] + at * bl__loop_step(&plan->batch, LEFT),
+                    place.offset[RIGHT] + at * bl__loop_step(&plan->batch, RIGHT), first + i, scratch);
+        if (++at == row) {
+            at = 0;
+            bl__loop_next(&plan->batch, &place);
+        }
+    }
+}
+
 static bl_status run(const bl__call *call)
 {
     const struct plan *plan = call->plan;
     const bl__operand *output = call->outputs[0];
-    char *product = output->data;
     if (output->count == 0)
         return BL_OK;
-    if (plan->k == 0) {
-        bl__zero(product, (size_t)output->count * plan->bytes);
-        return BL_OK;
-    }
-    bl__place place = {{0}, {0}};
-    int64_t row = bl__loop_row(&plan->batch);
-    int64_t left_step = bl__loop_step(&plan->batch, LEFT), right_step = bl__loop_step(&plan->batch, RIGHT);
-    do {
-        for (int64_t i = 0; i < row; i++, product = bl__at(product, plan->bytes, plan->product_size)) {
-            char *factor[FACTORS] = {
-                bl__at(call->inputs[LEFT]->data, plan->bytes, place.offset[LEFT] + i * left_step),
-                bl__at(call->inputs[RIGHT]->data, plan->bytes, place.offset[RIGHT] + i * right_step)};
-            multiply(plan, factor[plan->first], factor[1 - plan->first], product, call->environment->scratch);
-        }
-    } while (bl__loop_next(&plan->batch, &place));
+    if (plan->k == 0)
+        bl__zero(output->data, (size_t)output->count * plan->bytes);
+    else if (plan->batch.count == 1)
+        multiply_at(call, 0, 0, 0, call->environment->scratch);
+    else
+        bl__parallel(call, plan->pays && !plan->each_pays,
+                     (plan->batch.count + plan->part_products - 1) / plan->part_products, multiply_some,
+                     plan);
     return BL_OK;
 }
 

@@ -27,11 +27,11 @@ static void do_part(const void *given, int64_t part, int worker)
 
 void bl__parallel(const bl__call *call, bool pays, int64_t parts, bl__part *part, const void *work)
 {
-    const bl__environment *environment = call->environment;
-    const struct job job = {call, work, part};
-    if (pays)
-        bl__pool_run(environment->pool, environment->threads, parts, do_part, &job);
-    else
+    if (!pays) {
         for (int64_t i = 0; i < parts; i++)
             part(call, work, i, 0);
+        return;
+    }
+    const struct job job = {call, work, part};
+    bl__pool_run(call->environment->pool, call->environment->threads, parts, do_part, &job);
 }

@@ -1,8 +1,8 @@
 /* Triangular systems over broadcast batches: the right-hand side is copied to the output, where BLIS solves.
  */
-#include "cpu/gemm.h"
 #include "cpu/kernels.h"
 #include "cpu/loop.h"
+#include "cpu/trsm.h"
 #include "ops/attributes.h"
 
 enum {

@@ -1,0 +1,84 @@
+/* Programs on several threads: the same bits as on one. */
+#include "support/errors.h"
+#include "support/fixture.h"
+
+#include <criterion/criterion.h>
+#include <stdlib.h>
+#include <string.h>
+
+TestSuite(threads, .init = open_all, .fini = close_all);
+
+static const int counts[] = {1, 2, 3, 4, 8};
+
+/* Values that are not exact, so that another order of a sum would show. */
+static bl_tensor *noise(const char *name, bl_shape shape)
+{
+    return bl_input(graph, name, BL_F32, shape);
+}
+
+static void fill(bl_program *program, const bl_tensor *input, unsigned seed)
+{
+    size_t count = (size_t)bl_tensor_count(input);
+    float *values = malloc(count * sizeof(*values));
+    for (size_t i = 0; i < count; i++) {
+        seed = seed * 1664525u + 1013904223u;
+        values[i] = (float)(seed >> 8) / (float)(1 << 24) - 0.5f;
+    }
+    cr_assert_eq(bl_set_input(program, input, values, count * sizeof(*values)), BL_OK);
+    free(values);
+}
+
+/* Runs what computes `outputs` on each number of threads, several times, and compares the bits. */
+static void expect_same_bits(bl_tensor *const *inputs, int input_count, bl_tensor *const *outputs,
+                             size_t output_count)
+{
+    void *first[8] = {NULL};
+    for (size_t t = 0; t < sizeof(counts) / sizeof(counts[0]); t++) {
+        bl_compile_options options = bl_compile_defaults();
+        options.threads = counts[t];
+        bl_program *program = bl_compile_list(context, outputs, output_count, &options);
+        for (int i = 0; i < input_count; i++)
+            fill(program, inputs[i], (unsigned)i + 1);
+        for (int repeat = 0; repeat < 4; repeat++) {
+            cr_assert_eq(bl_run(program), BL_OK, "%s", error_text(bl_program_error(program)));
+            for (size_t o = 0; o < output_count; o++) {
+                size_t bytes =
+                    (size_t)bl_tensor_count(outputs[o]) * bl_dtype_size(bl_tensor_dtype(outputs[o]));
+                const void *data = bl_output_data(program, outputs[o]);
+                if (!first[o])
+                    first[o] = memcpy(malloc(bytes), data, bytes);
+                cr_assert_eq(memcmp(first[o], data, bytes), 0, "output %zu on %d threads", o, counts[t]);
+            }
+        }
+        bl_program_free(program);
+    }
+    for (size_t o = 0; o < output_count; o++)
+        free(first[o]);
+}
+
+Test(threads, large_products)
+{
+    static const int64_t sizes[][3] = {{300, 270, 310}, {257, 1030, 700}, {1200, 64, 90}, {128, 1024, 784}};
+    for (int i = 0; i < 4; i++) {
+        bl_graph_reset(graph);
+        int64_t m = sizes[i][0], n = sizes[i][1], k = sizes[i][2];
+        bl_tensor *a = noise("a", BL_SHAPE(m, k)), *b = noise("b", BL_SHAPE(k, n));
+        bl_tensor *inputs[] = {a, b};
+        bl_tensor *c = bl_matmul(a, b), *square = bl_square(c), *gradients[2];
+        cr_assert_eq(bl_grad(&square, 1, NULL, inputs, 2, gradients), BL_OK);
+        bl_tensor *outputs[] = {c, gradients[0], gradients[1]};
+        expect_same_bits(inputs, 2, outputs, 3);
+    }
+}
+
+Test(threads, batches_of_products)
+{
+    static const int64_t sizes[][4] = {{64, 70, 33, 40}, {200, 8, 8, 8}, {5, 300, 260, 270}};
+    for (int i = 0; i < 3; i++) {
+        bl_graph_reset(graph);
+        int64_t batch = sizes[i][0], m = sizes[i][1], n = sizes[i][2], k = sizes[i][3];
+        bl_tensor *a = noise("a", BL_SHAPE(batch, 3, m, k)), *b = noise("b", BL_SHAPE(batch, 1, k, n));
+        bl_tensor *inputs[] = {a, b}, *outputs[] = {bl_matmul(a, b)};
+        expect_same_bits(inputs, 2, outputs, 1);
+    }
+}

@@ -5,12 +5,18 @@
 #include "cpu/elementwise.h"
 #include "cpu/kernels.h"
 #include "cpu/loop.h"
+#include "cpu/parallel.h"
 
 enum {
     SHORT_ROW = 32,    /* a row shorter than this is gathered together with its neighbours into one tile */
     TILE_BYTES = 2048, /* the most of a buffer */
+    PART = 1 << 15,    /* elements that a thread takes at a time, about */
     NO_BUFFER = 255
 };
+
+/* What a byte of memory and a step of an element take, about. */
+#define BYTE_NANOSECONDS 0.1
+#define STEP_NANOSECONDS 0.2
 
 enum source {
     DIRECT,   /* contiguous over the whole index space: a pointer into it */
@@ -33,7 +39,10 @@ struct plan {
     int64_t count;
     int64_t rows_per_tile; /* > 1 where rows are short */
     int64_t most;          /* elements of a tile */
+    int64_t part;          /* elements of a part: whole rows, or whole tiles of one row */
+    bool pays;             /* for threads */
     size_t buffer_bytes;   /* of each */
+    size_t scratch_bytes;  /* of all, for one thread */
     int64_t size[BL_MAX_RANK];
     int rank;
     bool gathers;                    /* some inputs are GATHERED */
@@ -185,6 +194,23 @@ static bool is_whole(const struct plan *plan, int inputs)
     return whole;
 }
 
+/* Cuts the index space into parts; elements do not depend on each other, so any cut gives the same bits. */
+static void share_out(struct plan *plan, const bl__call *call)
+{
+    int64_t row = row_of(plan), unit = plan->rows_per_tile > 1 ? plan->rows_per_tile * row : row;
+    double bytes = 0;
+    for (uint32_t k = 0; k < call->input_count + call->output_count; k++)
+        bytes += (double)call->inputs[k]->count * (double)bl_dtype_size((bl_dtype)call->inputs[k]->dtype);
+    plan->pays = bl__pays_for_threads(call, bytes * BYTE_NANOSECONDS + (double)plan->count *
+                                                                           (double)plan->group->step_count *
+                                                                           STEP_NANOSECONDS);
+    if (row > PART) {
+        plan->most = plan->most > PART ? PART : plan->most;
+        plan->part = PART / plan->most * plan->most;
+    } else
+        plan->part = unit > 0 ? (PART + unit - 1) / unit * unit : 1;
+}
+
 /* Fills a new plan for a group, and says how many scratch bytes a run needs; NULL without memory. */
 static struct plan *make_plan(const bl__call *call, const bl__group *group, bl__arena *arena,
                               size_t *scratch_bytes)
@@ -211,7 +237,9 @@ static struct plan *make_plan(const bl__call *call, const bl__group *group, bl__
     plan->most = buffers > 0 && row > tile ? tile : row;
     size_t all = (size_t)plan->count < (size_t)tile ? (size_t)plan->count * widest : TILE_BYTES;
     plan->buffer_bytes = (all + BL__ALIGNMENT - 1) / BL__ALIGNMENT * BL__ALIGNMENT;
-    *scratch_bytes = (size_t)buffers * plan->buffer_bytes;
+    plan->scratch_bytes = (size_t)buffers * plan->buffer_bytes;
+    share_out(plan, call);
+    *scratch_bytes = plan->scratch_bytes * (size_t)(plan->pays ? call->environment->threads : 1);
     return keep_strides(plan, inputs, arena) ? plan : NULL;
 }
 
@@ -247,7 +275,7 @@ bl_status bl__elementwise_prepare(bl__call *call, bl__arena *arena, size_t *scra
     if (!plan)
         return BL_ERR_MEMORY;
     call->plan = plan;
-    if (is_whole(plan, (int)inputs)) {
+    if (is_whole(plan, (int)inputs) && !plan->pays) {
         bl__arena_rewind(arena, before);
         call->plan = NULL;
     }
@@ -256,58 +284,72 @@ bl_status bl__elementwise_prepare(bl__call *call, bl__arena *arena, size_t *scra
 
 /* ---- run ---- */
 
-static unsigned char *buffer_of(const struct plan *plan, const bl__call *call, int slot)
+static unsigned char *buffer_of(const struct plan *plan, unsigned char *scratch, int slot)
 {
-    return (unsigned char *)call->environment->scratch + (size_t)plan->buffer[slot] * plan->buffer_bytes;
+    return scratch + (size_t)plan->buffer[slot] * plan->buffer_bytes;
 }
 
+/* What a thread is at: a part of a group's elements, and its buffers. */
+struct turn {
+    const struct plan *plan;
+    const bl__call *call;
+    unsigned char *scratch;
+    struct place place;
+};
+
 /* Brings row elements first .. first + n - 1 of the row at `place` into a buffer, from element `start` on. */
-static void gather(const struct plan *plan, const bl__call *call, int k, const struct place *place,
-                   int64_t first, int64_t n, int64_t start)
+static void gather(const struct turn *turn, int k, const struct place *place, int64_t first, int64_t n,
+                   int64_t start)
 {
+    const struct plan *plan = turn->plan;
     const struct input *input = &plan->input[k];
     int64_t step = plan->rank > 0 ? input->stride[plan->rank - 1] : 0;
-    const char *from = bl__at_const(call->inputs[k]->data, input->bytes, place->offset[k] + step * first);
-    bl__copy_elements(input->bytes, n, bl__at(buffer_of(plan, call, k), input->bytes, start), 1, from, step);
+    const char *from =
+        bl__at_const(turn->call->inputs[k]->data, input->bytes, place->offset[k] + step * first);
+    bl__copy_elements(input->bytes, n, bl__at(buffer_of(plan, turn->scratch, k), input->bytes, start), 1,
+                      from, step);
 }
 
 /* Gathers what differs from tile to tile. */
-static void gather_all(const struct plan *plan, const bl__call *call, const struct place *place,
-                       int64_t first, int64_t n, int64_t start)
+static void gather_all(const struct turn *turn, int64_t first, int64_t n, int64_t start)
 {
-    for (int k = 0; k < (int)call->input_count; k++) {
-        if (plan->input[k].source == GATHERED)
-            gather(plan, call, k, place, first, n, start);
+    for (int k = 0; k < (int)turn->call->input_count; k++) {
+        if (turn->plan->input[k].source == GATHERED)
+            gather(turn, k, &turn->place, first, n, start);
     }
 }
 
 /* Fills what stays the same over the whole run: one element or one row, then what is there again and again.
  */
-static void fill(const struct plan *plan, const bl__call *call)
+static void fill(const struct turn *turn)
 {
     static const struct place origin = {{0}, {0}};
+    const struct plan *plan = turn->plan;
     int64_t row = row_of(plan), tile = plan->rows_per_tile > 1 ? plan->rows_per_tile * row : plan->most;
     int64_t n = plan->count < tile ? plan->count : tile;
-    for (int k = 0; k < (int)call->input_count; k++) {
+    for (int k = 0; k < (int)turn->call->input_count; k++) {
         size_t bytes = plan->input[k].bytes;
-        if (plan->input[k].source == SCALAR)
-            bl__copy_elements(bytes, n, buffer_of(plan, call, k), 1, call->inputs[k]->data, 0);
-        if (plan->input[k].source != REPEATED)
+        if (plan->input[k].source != SCALAR && plan->input[k].source != REPEATED)
             continue;
-        gather(plan, call, k, &origin, 0, row, 0);
+        unsigned char *buffer = buffer_of(plan, turn->scratch, k);
+        if (plan->input[k].source == SCALAR) {
+            bl__copy_elements(bytes, n, buffer, 1, turn->call->inputs[k]->data, 0);
+            continue;
+        }
+        gather(turn, k, &origin, 0, row, 0);
         for (int64_t done = row, all = n / row * row, more; done < all; done += more) {
             more = done <= all - done ? done : all - done;
-            bl__copy_elements(bytes, more, bl__at(buffer_of(plan, call, k), bytes, done), 1,
-                              buffer_of(plan, call, k), 1);
+            bl__copy_elements(bytes, more, bl__at(buffer, bytes, done), 1, buffer, 1);
         }
     }
 }
 
 /* Takes n elements through the steps, which begin with element `done` of the outputs; `row` is where they
- * begin in the row at `place`, whose GATHERED inputs are in their buffers already. */
-static void run_tile(const struct plan *plan, const bl__call *call, const struct place *place, int64_t row,
-                     int64_t done, int64_t n)
+ * begin in the row at the turn's place, whose GATHERED inputs are in their buffers already. */
+static void run_tile(const struct turn *turn, int64_t row, int64_t done, int64_t n)
 {
+    const struct plan *plan = turn->plan;
+    const bl__call *call = turn->call;
     void *slot[BL__GROUP_SLOTS];
     int inputs = (int)call->input_count;
     bl__operand *const *output = call->outputs;
@@ -316,9 +358,9 @@ static void run_tile(const struct plan *plan, const bl__call *call, const struct
         if (input->source == DIRECT)
             slot[k] = bl__at(call->inputs[k]->data, input->bytes, done);
         else if (input->source == ROWS)
-            slot[k] = bl__at(call->inputs[k]->data, input->bytes, place->offset[k] + row);
+            slot[k] = bl__at(call->inputs[k]->data, input->bytes, turn->place.offset[k] + row);
         else
-            slot[k] = buffer_of(plan, call, k);
+            slot[k] = buffer_of(plan, turn->scratch, k);
     }
     for (int64_t s = 0; s < plan->group->step_count; s++) {
         const bl__step *step = &plan->group->step[s];
@@ -326,14 +368,27 @@ static void run_tile(const struct plan *plan, const bl__call *call, const struct
         for (int i = 0; i < step->input_count; i++)
             in[i] = slot[step->input[i]];
         void *out = step->is_output ? bl__at((*output++)->data, step->bytes, done)
-                                    : (void *)buffer_of(plan, call, inputs + (int)s);
+                                    : (void *)buffer_of(plan, turn->scratch, inputs + (int)s);
         slot[inputs + s] = out;
         step->tile(n, out, in, step->attributes);
     }
 }
 
-/* Goes to the next row; false, and back at the first, after the last. */
-static bool next_row(const struct plan *plan, int inputs, struct place *place)
+/* The place of a row. */
+static void go_to_row(const struct plan *plan, int inputs, int64_t row, struct place *place)
+{
+    for (int k = 0; k < inputs; k++)
+        place->offset[k] = 0;
+    for (int d = plan->rank - 2; d >= 0; d--) {
+        place->index[d] = row % plan->size[d];
+        row /= plan->size[d];
+        for (int k = 0; k < inputs; k++)
+            place->offset[k] += place->index[d] * plan->input[k].stride[d];
+    }
+}
+
+/* Goes to the next row; back at the first after the last. */
+static void next_row(const struct plan *plan, int inputs, struct place *place)
 {
     for (int d = plan->rank - 2; d >= 0; d--) {
         bool wraps = ++place->index[d] == plan->size[d];
@@ -341,41 +396,60 @@ static bool next_row(const struct plan *plan, int inputs, struct place *place)
         for (int k = 0; k < inputs; k++)
             place->offset[k] += steps * plan->input[k].stride[d];
         if (!wraps)
-            return true;
+            return;
         place->index[d] = 0;
     }
-    return false;
 }
 
-/* Tiles of whole rows. */
-static void run_short_rows(const struct plan *plan, const bl__call *call)
+/* Elements done .. end-1 in tiles of whole rows. */
+static void run_short_rows(struct turn *turn, int64_t done, int64_t end)
 {
+    const struct plan *plan = turn->plan;
     int64_t row = row_of(plan), most = plan->rows_per_tile * row;
-    struct place place = {{0}, {0}};
-    for (int64_t done = 0, n; done < plan->count; done += n) {
-        n = plan->count - done < most ? plan->count - done : most;
+    for (int64_t n; done < end; done += n) {
+        n = end - done < most ? end - done : most;
         for (int64_t start = 0; plan->gathers && start < n; start += row) {
-            gather_all(plan, call, &place, 0, row, start);
-            next_row(plan, (int)call->input_count, &place);
+            gather_all(turn, 0, row, start);
+            next_row(plan, (int)turn->call->input_count, &turn->place);
         }
-        run_tile(plan, call, &place, 0, done, n);
+        run_tile(turn, 0, done, n);
     }
 }
 
-/* Tiles that end where a row ends. */
-static void run_long_rows(const struct plan *plan, const bl__call *call)
+/* Elements done .. end-1 in tiles that end where a row ends. */
+static void run_long_rows(struct turn *turn, int64_t done, int64_t end)
 {
-    int64_t row = row_of(plan), done = 0;
-    struct place place = {{0}, {0}};
-    do {
-        for (int64_t first = 0; first < row; first += plan->most) {
-            int64_t n = row - first < plan->most ? row - first : plan->most;
-            if (plan->gathers)
-                gather_all(plan, call, &place, first, n, 0);
-            run_tile(plan, call, &place, first, done + first, n);
+    const struct plan *plan = turn->plan;
+    int64_t row = row_of(plan), first = done > 0 ? done % row : 0;
+    for (int64_t n; done < end; done += n, first += n) {
+        if (first == row) {
+            next_row(plan, (int)turn->call->input_count, &turn->place);
+            first = 0;
         }
-        done += row;
-    } while (next_row(plan, (int)call->input_count, &place));
+        n = row - first < plan->most ? row - first : plan->most;
+        n = end - done < n ? end - done : n;
+        if (plan->gathers)
+            gather_all(turn, first, n, 0);
+        run_tile(turn, first, done, n);
+    }
+}
+
+static void run_range(const bl__call *call, const struct plan *plan, int64_t begin, int64_t end, int worker)
+{
+    struct turn turn; /* its place is set below: for small groups even zeros take time */
+    turn.plan = plan;
+    turn.call = call;
+    turn.scratch = (unsigned char *)call->environment->scratch + (size_t)worker * plan->scratch_bytes;
+    go_to_row(plan, (int)call->input_count, begin > 0 ? begin / row_of(plan) : 0, &turn.place);
+    fill(&turn);
+    (plan->rows_per_tile > 1 ? run_short_rows : run_long_rows)(&turn, begin, end);
+}
+
+static void run_part(const bl__call *call, const void *work, int64_t part, int worker)
+{
+    const struct plan *plan = work;
+    int64_t begin = part * plan->part, end = begin + plan->part;
+    run_range(call, plan, begin, end < plan->count ? end : plan->count, worker);
 }
 
 static bl_status run_group(const bl__call *call)
@@ -383,8 +457,10 @@ static bl_status run_group(const bl__call *call)
     const struct plan *plan = call->plan;
     if (plan->count == 0)
         return BL_OK;
-    fill(plan, call);
-    (plan->rows_per_tile > 1 ? run_short_rows : run_long_rows)(plan, call);
+    if (plan->pays)
+        bl__parallel(call, true, (plan->count + plan->part - 1) / plan->part, run_part, plan);
+    else
+        run_range(call, plan, 0, plan->count, 0);
     return BL_OK;
 }
 

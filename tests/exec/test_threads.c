@@ -82,3 +82,20 @@ Test(threads, batches_of_products)
         expect_same_bits(inputs, 2, outputs, 1);
     }
 }
+
+/* Groups and single ops over long rows, short rows, broadcasts, turned inputs, and more elements than a part
+ * has. */
+Test(threads, element_wise)
+{
+    static const int64_t sizes[][2] = {{3, 100000}, {50000, 5}, {900, 301}, {1, 300001}};
+    for (int i = 0; i < 4; i++) {
+        bl_graph_reset(graph);
+        int64_t rows = sizes[i][0], columns = sizes[i][1];
+        bl_tensor *a = noise("a", BL_SHAPE(rows, columns)), *b = noise("b", BL_SHAPE(columns, rows));
+        bl_tensor *row = noise("row", BL_SHAPE(columns)), *column = noise("column", BL_SHAPE(rows, 1));
+        bl_tensor *inputs[] = {a, b, row, column};
+        bl_tensor *t = bl_add(bl_mul(a, bl_transpose(b, 0, 1)), bl_mul(row, column));
+        bl_tensor *outputs[] = {bl_tanh(bl_mul_scalar(t, 0.7)), bl_exp(a), bl_add(a, row), t};
+        expect_same_bits(inputs, 4, outputs, 4);
+    }
+}

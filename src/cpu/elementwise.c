@@ -117,6 +117,23 @@ static enum source classify(const struct plan *plan, const struct input *input)
     return input->stride[plan->rank - 1] == 1 ? ROWS : GATHERED;
 }
 
+bool bl__group_reads_before(const bl__group *group, int input, int output)
+{
+    int64_t writes = 0;
+    for (int seen = -1; writes < group->step_count; writes++) {
+        seen += group->step[writes].is_output;
+        if (seen == output)
+            break;
+    }
+    for (int64_t s = writes + 1; s < group->step_count; s++) {
+        for (int i = 0; i < group->step[s].input_count; i++) {
+            if (group->step[s].input[i] == input)
+                return false;
+        }
+    }
+    return true;
+}
+
 /* ---- prepare: buffers ---- */
 
 /* The last step that reads each slot. */

@@ -32,6 +32,10 @@ typedef struct bl__group {
 /* Runs a group: outputs of one shape, to which the inputs broadcast. */
 extern const bl__kernel bl__kernel_group;
 
+/* Whether a group reads the elements of an input for the last time before, or when, it writes those of
+ * an output. */
+bool bl__group_reads_before(const bl__group *group, int input, int output);
+
 /* Prepare and run of a kernel that is no more than the tile functions of `key`, of which `tile` is the one
  * for the call's dtypes. */
 bl_status bl__elementwise_prepare(bl__call *call, bl__arena *arena, size_t *scratch_bytes, int key);

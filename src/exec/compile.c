@@ -1,5 +1,6 @@
 /* Compiling: from the nodes that the outputs need to instructions over storages. */
 #include "exec/lower.h"
+#include "exec/overwrite.h"
 #include "graph/text.h"
 
 #include <stdio.h>
@@ -264,7 +265,10 @@ static void build(bl__lowering *l, bl_tensor *const *outputs, size_t count)
     lower_effects(l);
     for (size_t i = 0; i < count && bl__lowering_ok(l); i++)
         bl__lower_output(l, outputs[i]);
-    if (bl__lowering_ok(l) && bl__plan(l->program, l->lifetimes))
+    if (!bl__lowering_ok(l))
+        return;
+    bl__write_states(l->program);
+    if (bl__plan(l->program, l->lifetimes))
         make_threads(l->program);
 }
 

@@ -1,5 +1,15 @@
-/* The memory plan: every workspace storage gets an offset, so that those alive together do not overlap. */
-#include "exec/program.h"
+/* The memory plan: every workspace storage gets an offset, so that those alive together do not overlap.
+ *
+ * First in the order of the instructions, each storage into the smallest gap that is there when it is needed.
+ * Where that takes more than what is alive at once, the largest storage first, each as low as those that live
+ * at the same time let it; the better of the two is kept. */
+#include "exec/overwrite.h"
+
+#include <string.h>
+
+enum {
+    MOST_BY_SIZE = 4096 /* storages: the second way takes time with their square */
+};
 
 /* A free range of the workspace. */
 typedef struct range {
@@ -75,77 +85,84 @@ static bool give(workspace_planner *p, size_t offset, size_t bytes)
     return true;
 }
 
-static bool same_layout(const bl__operand *a, const bl__operand *b)
-{
-    if (a->count != b->count || a->rank != b->rank ||
-        bl_dtype_size((bl_dtype)a->dtype) != bl_dtype_size((bl_dtype)b->dtype))
-        return false;
-    for (int d = 0; d < a->rank; d++) {
-        if (a->size[d] != b->size[d] || (a->size[d] != 1 && a->stride[d] != b->stride[d]))
-            return false;
-    }
-    return true;
-}
+/* ---- lifetimes ---- */
 
-/* The root of an input's storage over which the output can be written: the input covers it whole in the
- * output's layout, dies here, and no other input reads it in another layout. SIZE_MAX when there is none. */
-static size_t in_place(const workspace_planner *planner, const bl__instruction *instruction, int64_t index)
+/* The storage over which an output can be written: it is as large, dies here, and no earlier output took it.
+ * SIZE_MAX when there is none. */
+static size_t in_place(const bl_program *p, bl__lifetime *lifetimes, const bl__instruction *instruction,
+                       int64_t index, size_t output)
 {
-    const bl_program *p = planner->program;
     const bl__call *call = &instruction->call;
-    if (!(instruction->kernel->flags & BL__IN_PLACE) || call->output_count != 1)
-        return SIZE_MAX;
-    const bl__operand *output = call->outputs[0];
-    size_t bytes = planner->lifetimes[output->storage].bytes;
-    for (size_t i = 0; i < call->input_count; i++) {
+    size_t bytes = lifetimes[call->outputs[output]->storage].bytes;
+    for (size_t i = 0; i < call->input_count && (instruction->kernel->flags & BL__IN_PLACE) && bytes > 0;
+         i++) {
         size_t root = p->storages[call->inputs[i]->storage].root;
-        const bl__lifetime *lifetime = &planner->lifetimes[root];
-        bool fits = p->storages[root].place == BL__WORKSPACE && lifetime->last == index &&
-                    lifetime->bytes == bytes && bytes > 0;
-        for (size_t j = 0; j < call->input_count && fits; j++) {
-            const bl__operand *input = call->inputs[j];
-            if (p->storages[input->storage].root == root)
-                fits = input->offset == 0 && same_layout(input, output);
-        }
-        if (fits)
+        const bl__lifetime *lifetime = &lifetimes[root];
+        bool free =
+            p->storages[root].place == BL__WORKSPACE && lifetime->last == index && lifetime->bytes == bytes;
+        for (size_t o = 0; o < output && free; o++)
+            free = p->storages[call->outputs[o]->storage].root != root;
+        if (free && bl__may_overwrite(p, instruction, root, output))
             return root;
     }
     return SIZE_MAX;
 }
 
-static void place_outputs(workspace_planner *planner, const bl__instruction *instruction, int64_t index)
+/* Finds out where every storage begins to live, and which live on in the memory of another. */
+static void settle_lifetimes(bl_program *p, bl__lifetime *lifetimes)
+{
+    for (size_t i = 0; i < p->instruction_count; i++) {
+        const bl__call *call = &p->instructions[i].call;
+        for (size_t o = 0; o < call->output_count; o++) {
+            size_t own = call->outputs[o]->storage;
+            bl__lifetime *lifetime = &lifetimes[own];
+            if (p->storages[own].place != BL__WORKSPACE)
+                continue;
+            lifetime->first = (int64_t)i;
+            if (lifetime->last < (int64_t)i)
+                lifetime->last = (int64_t)i; /* an output that nobody reads */
+            size_t root = in_place(p, lifetimes, &p->instructions[i], (int64_t)i, o);
+            if (root == SIZE_MAX)
+                continue;
+            p->storages[own].root = (uint32_t)root;
+            lifetimes[root].last = lifetime->last;
+        }
+    }
+}
+
+/* ---- in the order of the instructions ---- */
+
+static bool is_root(const bl_program *p, size_t storage)
+{
+    return p->storages[storage].place == BL__WORKSPACE && p->storages[storage].root == storage;
+}
+
+static void place_outputs(workspace_planner *planner, const bl__call *call)
 {
     bl_program *p = planner->program;
-    const bl__call *call = &instruction->call;
-    size_t reused = in_place(planner, instruction, index);
     for (size_t i = 0; i < call->output_count; i++) {
-        bl__storage *storage = &p->storages[call->outputs[i]->storage];
-        bl__lifetime *lifetime = &planner->lifetimes[call->outputs[i]->storage];
-        if (lifetime->last < index)
-            lifetime->last = index; /* an output that nobody reads */
-        if (reused != SIZE_MAX) {
-            storage->root = (uint32_t)reused;
-            planner->lifetimes[reused].last = lifetime->last;
+        size_t own = call->outputs[i]->storage;
+        if (!is_root(p, own))
             continue;
-        }
-        storage->offset = take(planner, rounded(lifetime->bytes));
-        planner->live += rounded(lifetime->bytes);
+        size_t bytes = rounded(planner->lifetimes[own].bytes);
+        p->storages[own].offset = take(planner, bytes);
+        planner->live += bytes;
     }
     if (planner->live > planner->bound)
         planner->bound = planner->live;
 }
 
-static bool release_dead(workspace_planner *planner, const bl__instruction *instruction, int64_t index)
+static bool release_dead(workspace_planner *planner, const bl__call *call, int64_t index)
 {
     const bl_program *p = planner->program;
-    const bl__call *call = &instruction->call;
     size_t count = (size_t)call->input_count + call->output_count;
     for (size_t i = 0; i < count; i++) { /* outputs follow inputs */
         size_t root = p->storages[call->inputs[i]->storage].root;
         bl__lifetime *lifetime = &planner->lifetimes[root];
-        if (p->storages[root].place != BL__WORKSPACE || lifetime->last != index || lifetime->bytes == 0)
+        if (lifetime->is_free || p->storages[root].place != BL__WORKSPACE || lifetime->last != index ||
+            lifetime->bytes == 0)
             continue;
-        lifetime->last = -1; /* dead: a second operand on it does not free it again */
+        lifetime->is_free = true; /* a second operand on it does not free it again */
         planner->live -= rounded(lifetime->bytes);
         if (!give(planner, p->storages[root].offset, rounded(lifetime->bytes)))
             return false;
@@ -153,16 +170,107 @@ static bool release_dead(workspace_planner *planner, const bl__instruction *inst
     return true;
 }
 
+static bool plan_by_time(workspace_planner *planner)
+{
+    const bl_program *p = planner->program;
+    for (size_t i = 0; i < p->instruction_count; i++) {
+        place_outputs(planner, &p->instructions[i].call);
+        if (planner->top > (size_t)INT64_MAX / 2 ||
+            !release_dead(planner, &p->instructions[i].call, (int64_t)i))
+            return false;
+    }
+    return true;
+}
+
+/* ---- by size ---- */
+
+/* A root storage, and where it is put. */
+typedef struct block {
+    size_t storage, offset;
+} block;
+
+/* The blocks by size, the largest first, and among equals in their order. */
+static void sort_by_size(const workspace_planner *planner, block *blocks, size_t count)
+{
+    for (size_t i = 1; i < count; i++) {
+        block moved = blocks[i];
+        size_t at = i, bytes = planner->lifetimes[moved.storage].bytes;
+        for (; at > 0 && planner->lifetimes[blocks[at - 1].storage].bytes < bytes; at--)
+            blocks[at] = blocks[at - 1];
+        blocks[at] = moved;
+    }
+}
+
+static bool meet(const bl__lifetime *a, const bl__lifetime *b)
+{
+    return a->first <= b->last && b->first <= a->last;
+}
+
+/* Where a storage fits lowest among the first `count` blocks, which are in the order of their offsets. */
+static size_t lowest_gap(const workspace_planner *planner, const block *blocks, size_t count, size_t storage)
+{
+    const bl__lifetime *own = &planner->lifetimes[storage];
+    size_t at = 0;
+    for (size_t i = 0; i < count; i++) {
+        const bl__lifetime *other = &planner->lifetimes[blocks[i].storage];
+        if (!meet(own, other))
+            continue;
+        if (blocks[i].offset >= at + rounded(own->bytes))
+            break;
+        size_t end = blocks[i].offset + rounded(other->bytes);
+        at = end > at ? end : at;
+    }
+    return at;
+}
+
+/* Puts the blocks in their places; how many bytes that takes. They end in the order of their offsets. */
+static size_t place_by_size(const workspace_planner *planner, block *blocks, size_t count)
+{
+    size_t top = 0;
+    sort_by_size(planner, blocks, count);
+    for (size_t i = 0; i < count; i++) {
+        block placed = blocks[i];
+        placed.offset = lowest_gap(planner, blocks, i, placed.storage);
+        size_t end = placed.offset + rounded(planner->lifetimes[placed.storage].bytes), at = i;
+        top = end > top ? end : top;
+        for (; at > 0 && blocks[at - 1].offset > placed.offset; at--)
+            blocks[at] = blocks[at - 1];
+        blocks[at] = placed;
+    }
+    return top;
+}
+
+/* Tries the second way, and keeps it if it takes less. False without memory. */
+static bool plan_by_size(workspace_planner *planner)
+{
+    bl_program *p = planner->program;
+    size_t count = 0;
+    for (size_t i = 0; i < p->storage_count; i++)
+        count += is_root(p, i) && planner->lifetimes[i].bytes > 0;
+    if (count > MOST_BY_SIZE)
+        return true;
+    block *blocks = bl__allocate(planner->allocator, count, sizeof(*blocks));
+    if (!blocks)
+        return false;
+    size_t at = 0;
+    for (size_t i = 0; i < p->storage_count; i++) {
+        if (is_root(p, i) && planner->lifetimes[i].bytes > 0)
+            blocks[at++] = (block){.storage = i};
+    }
+    size_t top = place_by_size(planner, blocks, count);
+    for (size_t i = 0; i < count && top < planner->top; i++)
+        p->storages[blocks[i].storage].offset = blocks[i].offset;
+    planner->top = top < planner->top ? top : planner->top;
+    bl__release(planner->allocator, blocks, count, sizeof(*blocks));
+    return true;
+}
+
 bool bl__plan(bl_program *program, bl__lifetime *lifetimes)
 {
     const bl_allocator *allocator = &program->head.context->allocator;
     workspace_planner planner = {.program = program, .lifetimes = lifetimes, .allocator = allocator};
-    bool done = true;
-    for (size_t i = 0; i < program->instruction_count && done; i++) {
-        place_outputs(&planner, &program->instructions[i], (int64_t)i);
-        done = planner.top <= (size_t)INT64_MAX / 2 &&
-               release_dead(&planner, &program->instructions[i], (int64_t)i);
-    }
+    settle_lifetimes(program, lifetimes);
+    bool done = plan_by_time(&planner) && (planner.top == planner.bound || plan_by_size(&planner));
     bl__release(allocator, planner.ranges, planner.capacity, sizeof(*planner.ranges));
     program->planned_bytes = planner.top;
     program->bound_bytes = planner.bound;

@@ -28,11 +28,12 @@ typedef struct bl__storage {
     bl__device device;
 } bl__storage;
 
-/* What the workspace's plan is made from: the size of a storage, and the last instruction that uses it;
- * INT64_MAX when it must outlive the run. */
+/* What the workspace's plan is made from: the size of a storage, and the first and the last instruction that
+ * use it; the last is INT64_MAX when it must outlive the run. */
 typedef struct bl__lifetime {
     size_t bytes;
-    int64_t last;
+    int64_t first, last;
+    bool is_free; /* while the plan is made: it is over */
 } bl__lifetime;
 
 /* What messages say of an instruction; those made at one place by one op mostly share a record. */
@@ -87,6 +88,7 @@ typedef struct bl__effect {
     size_t state;
     const bl__operand *value;
     int64_t rows, run, stride, start;
+    bool is_written; /* the instruction itself writes to the state: see overwrite.h */
 } bl__effect;
 
 /* Where the values of a leaf are, in a frozen program. */

@@ -182,8 +182,10 @@ bl_status bl_run(bl_program *program)
     program->running = true;
     status = compute(program);
     program->running = false;
-    for (size_t i = 0; i < program->effect_count && status == BL_OK; i++)
-        commit(program, &program->effects[i]);
+    for (size_t i = 0; i < program->effect_count && status == BL_OK; i++) {
+        if (!program->effects[i].is_written)
+            commit(program, &program->effects[i]);
+    }
     if (status == BL_OK)
         count_run(program);
     leave_states(program, program->state_count);

@@ -20,8 +20,9 @@ enum {
 
 typedef struct bl_compile_options {
     bl_precision precision; /* default BL_PRECISION_RECORDED */
-    bool fuse;              /* element-wise ops run in groups, with the same bits as alone; default true */
-    int threads;            /* that a run may use, 1 or more; default BL_THREADS_OF_CONTEXT */
+    bool fuse; /* element-wise ops run in groups, with the same bits as alone, and products are computed into
+                  what they are added to, in another order than alone; default true */
+    int threads; /* that a run may use, 1 or more; default BL_THREADS_OF_CONTEXT */
 } bl_compile_options;
 
 /* The defaults named above. Returns: the options. Errors: none. Ownership: a value. Threads: any.

@@ -50,7 +50,8 @@ enum {
     BL__STRIDED = 1u << 0, /* takes inputs of any strides */
     BL__IN_PLACE =
         1u << 1, /* an output may stand in the memory of an input of the same layout and element size */
-    BL__CAN_FAIL = 1u << 2 /* may return an error for the values it meets */
+    BL__IN_PLACE_OF_LAST = 1u << 3, /* the same of the last input only */
+    BL__CAN_FAIL = 1u << 2          /* may return an error for the values it meets */
 };
 
 /* One row of the table of kernels: how one op runs on this device. */

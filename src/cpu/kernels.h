@@ -48,6 +48,8 @@
 #define BL__DECLARE_KERNEL(op) extern const bl__kernel bl__kernel_##op;
 BL__KERNELS(BL__DECLARE_KERNEL)
 #undef BL__DECLARE_KERNEL
-extern const bl__kernel bl__kernel_copy; /* copy.c: what the compiler inserts */
+/* What the compiler makes of others. */
+extern const bl__kernel bl__kernel_copy;       /* copy.c */
+extern const bl__kernel bl__kernel_matmul_add; /* matmul.c */
 
 #endif

@@ -1,5 +1,6 @@
-/* Matrix products C[m,n] = sum_p A[m,p] B[p,n] over broadcast batches, operands of any strides. Large ones
- * are given to BLIS; small ones, where its set-up would outweigh the arithmetic, are computed here. */
+/* Matrix products C[m,n] = sum_p A[m,p] B[p,n] over broadcast batches, operands of any strides; and what the
+ * compiler makes of a product that is added to something contiguous, C = D + A B. Large ones are packed
+ * (gemm.h); small ones, where that would outweigh the arithmetic, are computed here. */
 #include "cpu/gemm.h"
 #include "cpu/kernels.h"
 #include "cpu/loop.h"
@@ -8,7 +9,8 @@
 enum {
     LEFT,
     RIGHT,
-    FACTORS
+    FACTORS,
+    ADDEND = FACTORS
 };
 
 /* Products of at most so many multiplications, those that fill up blocks included, do not go to BLIS, whose
@@ -25,6 +27,7 @@ struct plan {
     bl__loop batch; /* over the factors; the products stand one after the other */
     int64_t product_size;
     bool small, f64;
+    bool add;       /* to a third input, in whose place the output may stand */
     int first;      /* which input is the left factor: RIGHT where the product is computed transposed */
     bool pays;      /* for threads: */
     bool each_pays; /* each product is shared out, or the batch is */
@@ -93,7 +96,10 @@ enum {
             choose_block_##name(rows, narrow, plan->k, a + i * a_steps.row, a_steps, b, b_row, sums);       \
             for (int64_t r = 0; r < rows; r++, i++) {                                                       \
                 type *row = c + i * c_steps.row;                                                            \
-                if (c_steps.column == 1 && width == WIDTH_##name)                                           \
+                if (plan->add)                                                                              \
+                    for (int64_t j = 0; j < width; j++)                                                     \
+                        row[j * c_steps.column] += sums[r][j];                                              \
+                else if (c_steps.column == 1 && width == WIDTH_##name)                                      \
                     memcpy(row, sums[r], sizeof(sums[r]));                                                  \
                 else                                                                                        \
                     for (int64_t j = 0; j < width; j++)                                                     \
@@ -193,7 +199,8 @@ static void prepare_large(struct plan *plan, size_t *scratch_bytes)
                                 .a = plan->factor[LEFT],
                                 .b = plan->factor[RIGHT],
                                 .c = plan->product,
-                                .f64 = plan->f64};
+                                .f64 = plan->f64,
+                                .add = plan->add};
     *scratch_bytes = bl__gemm_scratch(&plan->large);
 }
 
@@ -214,6 +221,7 @@ static bl_status prepare(bl__call *call, bl__arena *arena, size_t *scratch_bytes
         return BL_ERR_MEMORY;
     *plan = (struct plan){.m = a->size[a->rank - 2], .k = a->size[a->rank - 1], .n = b->size[b->rank - 1]};
     plan->f64 = a->dtype == BL_F64;
+    plan->add = call->input_count > ADDEND;
     plan->bytes = bl_dtype_size(a->dtype);
     plan->factor[LEFT] = (bl__steps){a->stride[a->rank - 2], a->stride[a->rank - 1]};
     plan->factor[RIGHT] = (bl__steps){b->stride[b->rank - 2], b->stride[b->rank - 1]};
@@ -280,10 +288,15 @@ static bl_status run(const bl__call *call)
 {
     const struct plan *plan = call->plan;
     const bl__operand *output = call->outputs[0];
+    size_t bytes = (size_t)output->count * plan->bytes;
     if (output->count == 0)
         return BL_OK;
-    if (plan->k == 0)
-        bl__zero(output->data, (size_t)output->count * plan->bytes);
+    if (plan->add && output->data != call->inputs[ADDEND]->data)
+        memcpy(output->data, call->inputs[ADDEND]->data, bytes);
+    if (plan->k == 0 && !plan->add)
+        bl__zero(output->data, bytes);
+    else if (plan->k == 0)
+        return BL_OK;
     else if (plan->batch.count == 1)
         multiply_at(call, 0, 0, 0, call->environment->scratch);
     else
@@ -294,3 +307,4 @@ static bl_status run(const bl__call *call)
 }
 
 const bl__kernel bl__kernel_matmul = {BL__STRIDED, prepare, run};
+const bl__kernel bl__kernel_matmul_add = {BL__STRIDED | BL__IN_PLACE_OF_LAST, prepare, run};

@@ -222,7 +222,7 @@ static void lower_nodes(bl__lowering *l)
 {
     for (int64_t id = 0; id < l->node_count && bl__lowering_ok(l); id++) {
         const bl__node *node = l->graph->nodes[id];
-        if (!l->first_value[id] || (node->op->flags & BL_OP_EFFECT))
+        if (!l->first_value[id] || (node->op->flags & BL_OP_EFFECT) || l->fusion.nodes[id].is_joined)
             continue;
         bl__fusion_group *group = bl__fusion_group_of(&l->fusion, node), *base = NULL;
         if (node->op->view)

@@ -216,11 +216,12 @@ static bool visit(bl__fusion *fusion, const bl__fusion_source *source, const bl_
 {
     if ((node->op->flags & (BL_OP_LEAF | BL_OP_EFFECT)) || node->input_count == 0 || node->op->view)
         return true;
+    bool sums_product = fusion->nodes[node->id].product != 0;
     for (size_t i = 0; i < node->input_count; i++) { /* before the node could join what it sees a view of */
         if (node->inputs[i]->node->op->view)
             close(fusion, base_of(node->inputs[i]));
     }
-    if (can_join(source, node) && !take_in(fusion, node))
+    if (!sums_product && can_join(source, node) && !take_in(fusion, node))
         return false;
     uint32_t own = fusion->nodes[node->id].group;
     for (size_t i = 0; i < node->input_count; i++) {
@@ -260,7 +261,7 @@ bool bl__fuse(bl__fusion *fusion, const bl__fusion_source *source)
 {
     fusion->nodes = bl__allocate(fusion->allocator, source->node_count, sizeof(*fusion->nodes));
     fusion->node_count = fusion->nodes ? source->node_count : 0;
-    if (!fusion->nodes)
+    if (!fusion->nodes || (!source->alone && !bl__join_products(fusion, source)))
         return false;
     for (size_t id = 0; id < source->node_count; id++) {
         const bl__node *node = source->graph->nodes[id];

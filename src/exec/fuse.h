@@ -20,7 +20,10 @@ typedef struct bl__fusion_group {
 typedef struct bl__fusion_node {
     uint32_t group;
     uint32_t next_view; /* of the same group, + 1 */
-    bool is_used;       /* by something outside its group, or by the caller */
+    uint32_t
+        product; /* of an add: the id + 1 of the matrix product that is added where the other term stands */
+    bool is_joined; /* such a product, or a view between it and the add: not computed on its own */
+    bool is_used;   /* by something outside its group, or by the caller */
 } bl__fusion_node;
 
 typedef struct bl__fusion {
@@ -41,6 +44,10 @@ typedef struct bl__fusion_source {
     bool widens; /* f32 is computed in f64 */
     bool alone;  /* every node runs alone */
 } bl__fusion_source;
+
+/* Finds the products that are to be computed into what they are added to (accumulate.c); false without
+ * memory. */
+bool bl__join_products(bl__fusion *fusion, const bl__fusion_source *source);
 
 /* Forms the groups; false without memory. To be freed either way. */
 bool bl__fuse(bl__fusion *fusion, const bl__fusion_source *source);

@@ -1,5 +1,6 @@
 /* Lowering a node: a view becomes a layout, an op an instruction over new storages. */
 #include "exec/lower.h"
+#include "cpu/kernels.h"
 #include "graph/text.h"
 #include "ops/keys.h"
 
@@ -205,8 +206,36 @@ static void lower_op(bl__lowering *l, const bl__node *node)
         bl__release(l->allocator, inputs, count, sizeof(*inputs));
 }
 
+/* A sum of which one term is a product: the product's instruction, which takes the other term as its last
+ * input and may write over it. */
+static void lower_sum(bl__lowering *l, const bl__node *sum, const bl__node *product)
+{
+    const bl_tensor *other = sum->inputs[0];
+    for (const bl__node *node = other->node; l->fusion.nodes[node->id].is_joined;
+         node = node->inputs[0]->node) {
+        if (node == product) {
+            other = sum->inputs[1];
+            break;
+        }
+    }
+    bl__operand *inputs[] = {bl__value_of(l, product->inputs[0]), bl__value_of(l, product->inputs[1]),
+                             bl__value_of(l, other)};
+    bl__operand *out = bl__arena_take(&l->program->arena, sizeof(*out)); /* in the product's shape */
+    bool done =
+        out && make_outputs(l, sum) &&
+        bl__contiguous_value(l, &product->outputs[0], bl__value_of(l, &sum->outputs[0])->storage, out) &&
+        bl__add_instruction(l, sum, "matmul+add", &bl__kernel_matmul_add, inputs, 3, &out, 1, NULL);
+    if (!done && bl__lowering_ok(l))
+        bl__lower_out_of_memory(l);
+}
+
 void bl__lower_node(bl__lowering *l, const bl__node *node)
 {
+    uint32_t product = l->fusion.nodes[node->id].product;
+    if (product) {
+        lower_sum(l, node, l->graph->nodes[product - 1]);
+        return;
+    }
     if (node->op->flags & BL_OP_LEAF)
         bl__lower_leaf(l, node);
     else if (node->op->flags & BL_OP_EFFECT)

@@ -5,8 +5,11 @@
 
 bool bl__same_layout(const bl__operand *a, const bl__operand *b)
 {
-    if (a->count != b->count || a->rank != b->rank ||
-        bl_dtype_size((bl_dtype)a->dtype) != bl_dtype_size((bl_dtype)b->dtype))
+    if (a->count != b->count || bl_dtype_size((bl_dtype)a->dtype) != bl_dtype_size((bl_dtype)b->dtype))
+        return false;
+    if (a->contiguous && b->contiguous)
+        return true;
+    if (a->rank != b->rank)
         return false;
     for (int d = 0; d < a->rank; d++) {
         if (a->size[d] != b->size[d] || (a->size[d] != 1 && a->stride[d] != b->stride[d]))
@@ -19,6 +22,8 @@ bool bl__same_layout(const bl__operand *a, const bl__operand *b)
  * output. */
 static bool reads_before(const bl__instruction *instruction, size_t input, size_t output)
 {
+    if (instruction->kernel->flags & BL__IN_PLACE_OF_LAST)
+        return input + 1 == instruction->call.input_count;
     if (!(instruction->kernel->flags & BL__IN_PLACE))
         return false;
     return instruction->kernel == &bl__kernel_group

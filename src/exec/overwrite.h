@@ -4,6 +4,8 @@
 
 #include "exec/program.h"
 
+/* Whether elements of the same number, in the order of the index, stand at the same places from the start of
+ * each. */
 bool bl__same_layout(const bl__operand *a, const bl__operand *b);
 
 /* Whether an output may stand in the memory of a storage as far as the instruction itself is concerned: it

@@ -293,4 +293,11 @@ static bl_status run(const bl__call *call)
     return BL_OK;
 }
 
-const bl__kernel bl__kernel_matmul = {BL__STRIDED, prepare, run};
+/* A product and a sum for each of the k terms of an element. */
+static int64_t flops(const bl__call *call)
+{
+    const struct plan *plan = call->plan;
+    return bl__times(call->outputs[0]->count, bl__times(2, plan->k));
+}
+
+const bl__kernel bl__kernel_matmul = {BL__STRIDED, prepare, run, flops};

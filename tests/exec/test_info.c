@@ -1,5 +1,8 @@
-/* What a program tells about itself before it runs: operations, bytes, parameters, instructions. */
+/* What a program tells about itself before it runs: operations, bytes, parameters, instructions. Takes every
+ * op on samples from the table of entries (ops/registry.h). */
 #include "bowline/bowline.h"
+#include "ops/registry.h"
+#include "ops/sampler.h"
 #include "support/errors.h"
 #include "support/fixture.h"
 
@@ -148,6 +151,43 @@ Test(info, operations_stop_at_the_largest_number)
     cr_assert_eq(bl_program_error(program)->code, BL_OK, "%s", error_text(bl_program_error(program)));
     cr_expect_eq(bl_program_describe(program).flops, INT64_MAX);
     bl_program_free(program);
+}
+
+/* Whatever the shapes, sizes of 0 among them. An op's gradient is there for the kernels that only derivatives
+ * use. */
+static void check_sample(const bl_op *op, uint64_t seed)
+{
+    bl_sampler *sampler = bl__sampler_new(context, seed, BL_F32);
+    bl_tensor *output = op->sample(sampler), *wanted[3] = {output};
+    size_t count = 1;
+    cr_assert(bl_tensor_valid(output), "%s", op->name);
+    for (size_t i = 0; i < bl__sampler_leaf_count(sampler) && count < 3; i++) {
+        bl_tensor *gradient = bl_gradient(output, bl__sampler_leaf(sampler, i)->tensor);
+        if (bl_tensor_valid(gradient))
+            wanted[count++] = gradient;
+        bl_graph_clear_error(bl_sampler_graph(sampler)); /* it has none */
+    }
+    bl_compile_options alone = bl_compile_defaults();
+    alone.fuse = false;
+    bl_program *fused = bl_compile_list(context, wanted, count, NULL);
+    bl_program *unfused = bl_compile_list(context, wanted, count, &alone);
+    cr_assert_eq(bl_program_error(fused)->code, BL_OK, "%s", error_text(bl_program_error(fused)));
+    bl_program_info one = bl_program_describe(fused), other = bl_program_describe(unfused);
+    cr_expect(one.flops >= 0 && one.bytes_read >= 0 && one.bytes_written >= 0, "%s", op->name);
+    cr_expect_eq(one.flops, other.flops, "%s, seed %llu: %lld in groups, %lld alone", op->name,
+                 (unsigned long long)seed, (long long)one.flops, (long long)other.flops);
+    cr_expect(one.bytes_read <= other.bytes_read && one.bytes_written <= other.bytes_written, "%s", op->name);
+    bl_program_free(fused);
+    bl_program_free(unfused);
+    bl__sampler_free(sampler);
+}
+
+Test(info, of_every_op_the_same_operations_in_groups_and_alone)
+{
+    for (int key = 1; key <= BL__OP_COUNT; key++) {
+        for (uint64_t seed = 1; bl__ops[key - 1]->sample && seed <= 20; seed++)
+            check_sample(bl__ops[key - 1], seed);
+    }
 }
 
 /* ---- bytes ---- */

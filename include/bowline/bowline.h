@@ -14,6 +14,7 @@
 #include "ops.h"
 #include "optimizer.h"
 #include "parameters.h"
+#include "profile.h"
 #include "program.h"
 #include "random.h"
 #include "recurrent.h"

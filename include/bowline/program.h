@@ -25,6 +25,46 @@ typedef struct bl_compile_options {
     int threads; /* that a run may use, 1 or more; default BL_THREADS_OF_CONTEXT */
 } bl_compile_options;
 
+/* How many of one kind there are, and what they hold. */
+typedef struct bl_state_count {
+    size_t count;
+    int64_t elements;
+    size_t bytes;
+} bl_state_count;
+
+/* One step of a run: what it is called, where it was recorded, and its work. The texts are the program's.
+ *
+ * FLOPs: a sum, difference, product, quotient, comparison, root, power or function (exp) of one element
+ * counts 1, in every dtype. So an element-wise op counts 1 an element of its output, in a group as alone; a
+ * reduction 1 an element of its input (var, logsumexp 4, norm 2); a matrix product 2 m n k; a convolution as
+ * the products it is, padding included; softmax 5; an op of the user's 1 an element of its first output. What
+ * moves, chooses or sorts elements counts nothing. */
+typedef struct bl_instruction_info {
+    const char *op;     /* "matmul"; of a group its first ops, "mul+add" */
+    const char *label;  /* bl_label's, of a group that of its last op; NULL for none */
+    const char *scope;  /* likewise */
+    const char *file;   /* NULL where the place is not known */
+    int line;           /* in it */
+    int64_t flops;      /* INT64_MAX where there are more */
+    int64_t bytes_read; /* of its inputs: an element that stands for many by broadcasting is read once, of a
+                           table only as many elements as are looked up */
+    int64_t bytes_written;
+} bl_instruction_info;
+
+/* What a program is and what a run of it takes, known before it runs. */
+typedef struct bl_program_info {
+    size_t instructions;
+    size_t effects;         /* writes to states when a run commits, counts of random states included */
+    size_t workspace_bytes; /* the peak: all values at their places, outputs included, and the scratch */
+    size_t workspace_bound; /* what no plan for the same order can go below: see bl_program_workspace_bound */
+    size_t scratch_bytes;   /* of the two above: what the instructions share for their own use */
+    int64_t flops, bytes_read, bytes_written; /* of a run: the sums over its instructions and its commit */
+    bl_state_count parameters;                /* that it reads or writes, each once */
+    bl_state_count parameters_by_name; /* each as often as registries have names for it, but at least once */
+    bl_state_count trained;            /* of the parameters those that a run writes, each once */
+    bl_state_count buffers, buffers_by_name;
+} bl_program_info;
+
 /* The defaults named above. Returns: the options. Errors: none. Ownership: a value. Threads: any.
  */
 BL_API bl_compile_options bl_compile_defaults(void);
@@ -100,6 +140,16 @@ BL_API size_t bl_program_workspace_bytes(const bl_program *program);
  * for the same order can go below. Returns: the bytes. Errors: none. Ownership: none. Threads: the context's.
  */
 BL_API size_t bl_program_workspace_bound(const bl_program *program);
+
+/* What the program is and what a run of it takes.
+ * Returns: the record, all 0 for NULL and the invalid program. Errors: none. Ownership: a value. Threads: the
+ * context's. */
+BL_API bl_program_info bl_program_describe(const bl_program *program);
+
+/* Instruction `index` of a run, in their order; the one behind the last is the commit of the effects,
+ * "commit", without those that an instruction writes to the state itself. Returns: the record; op is NULL
+ * beyond that. Errors: none. Ownership: the texts are the program's. Threads: the context's. */
+BL_API bl_instruction_info bl_program_instruction(const bl_program *program, size_t index);
 
 /* Writes the list of instructions with shapes, offsets and labels, a line each, into text, terminated when
  * size > 0. Returns: the length that the whole text needs. Errors: none. Ownership: the caller's buffer.

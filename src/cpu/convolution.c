@@ -325,6 +325,15 @@ static bl_status run_convolution_weight(const bl__call *call)
     return BL_OK;
 }
 
-const bl__kernel bl__kernel_convolution = {0, prepare_convolution, run_convolution};
-const bl__kernel bl__kernel_convolution_input = {0, prepare_convolution_input, run_convolution_input};
-const bl__kernel bl__kernel_convolution_weight = {0, prepare_convolution_weight, run_convolution_weight};
+/* A product and a sum for each pair of an element of X and one of Y, those in the padding included. */
+static int64_t flops(const bl__call *call)
+{
+    const struct plan *plan = call->plan;
+    int64_t y = bl__times(bl__times(plan->groups, plan->out), plan->places);
+    return bl__times(y, bl__times(2, plan->k));
+}
+
+const bl__kernel bl__kernel_convolution = {0, prepare_convolution, run_convolution, flops};
+const bl__kernel bl__kernel_convolution_input = {0, prepare_convolution_input, run_convolution_input, flops};
+const bl__kernel bl__kernel_convolution_weight = {0, prepare_convolution_weight, run_convolution_weight,
+                                                  flops};

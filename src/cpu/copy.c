@@ -103,6 +103,6 @@ static bl_status run(const bl__call *call)
     return BL_OK;
 }
 
-const bl__kernel bl__kernel_copy = {BL__STRIDED, prepare_copy, run};
-const bl__kernel bl__kernel_concat = {BL__STRIDED, prepare_concat, run};
-const bl__kernel bl__kernel_slice_backward = {BL__STRIDED, prepare_slice_backward, run};
+const bl__kernel bl__kernel_copy = {BL__STRIDED, prepare_copy, run, bl__flops_none};
+const bl__kernel bl__kernel_concat = {BL__STRIDED, prepare_concat, run, bl__flops_none};
+const bl__kernel bl__kernel_slice_backward = {BL__STRIDED, prepare_slice_backward, run, bl__flops_none};

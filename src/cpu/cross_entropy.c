@@ -72,4 +72,10 @@ static bl_status run(const bl__call *call)
     return BL_OK;
 }
 
-const bl__kernel bl__kernel_cross_entropy = {BL__CAN_FAIL, prepare, run};
+/* For each logit the maximum, the difference, exp and the sum. */
+static int64_t flops(const bl__call *call)
+{
+    return bl__times(4, call->inputs[LOGITS]->count);
+}
+
+const bl__kernel bl__kernel_cross_entropy = {BL__CAN_FAIL, prepare, run, flops};

@@ -75,8 +75,8 @@ static bl_status run_dynamic_slice(const bl__call *call)
     return status;
 }
 
-const bl__kernel bl__kernel_dynamic_slice = {BL__STRIDED | BL__CAN_FAIL, prepare_dynamic_slice,
-                                             run_dynamic_slice};
+const bl__kernel bl__kernel_dynamic_slice = {BL__STRIDED | BL__CAN_FAIL | BL__PICKS, prepare_dynamic_slice,
+                                             run_dynamic_slice, bl__flops_none};
 
 /* ---- dynamic_update_slice ---- */
 
@@ -112,4 +112,4 @@ static bl_status run_dynamic_update_slice(const bl__call *call)
 }
 
 const bl__kernel bl__kernel_dynamic_update_slice = {BL__STRIDED | BL__CAN_FAIL, prepare_dynamic_update_slice,
-                                                    run_dynamic_update_slice};
+                                                    run_dynamic_update_slice, bl__flops_none};

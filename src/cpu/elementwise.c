@@ -492,7 +492,13 @@ bl_status bl__elementwise_run(const bl__call *call, bl__tile tile)
     return BL_OK;
 }
 
-const bl__kernel bl__kernel_group = {BL__STRIDED | BL__IN_PLACE, prepare_group, run_group};
+static int64_t flops_group(const bl__call *call)
+{
+    const bl__group *group = call->attributes;
+    return bl__times(group->step_count, call->outputs[0]->count);
+}
+
+const bl__kernel bl__kernel_group = {BL__STRIDED | BL__IN_PLACE, prepare_group, run_group, flops_group};
 
 static uint8_t last_dtype(const bl__call *call)
 {
@@ -509,7 +515,7 @@ static uint8_t last_dtype(const bl__call *call)
     {                                                                                      \
         return bl__elementwise_run(call, find_tile);                                       \
     }                                                                                      \
-    const bl__kernel bl__kernel_##op = {BL__STRIDED | BL__IN_PLACE, prepare_##op, run_##op};
+    const bl__kernel bl__kernel_##op = {BL__STRIDED | BL__IN_PLACE, prepare_##op, run_##op, bl__flops_output};
 #define TILED_KERNEL(op) KERNEL(op, bl__tiles_##op[last_dtype(call)])
 BL__TILED_OPS(TILED_KERNEL)
 KERNEL(cast, bl__tiles_cast[last_dtype(call)][call->outputs[0]->dtype])

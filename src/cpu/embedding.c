@@ -37,7 +37,8 @@ static bl_status run_embedding(const bl__call *call)
     return BL_OK;
 }
 
-const bl__kernel bl__kernel_embedding = {BL__CAN_FAIL, prepare_embedding, run_embedding};
+const bl__kernel bl__kernel_embedding = {BL__CAN_FAIL | BL__PICKS, prepare_embedding, run_embedding,
+                                         bl__flops_none};
 
 /* ---- embedding_backward: out[index_i, :] += cotangent[i, :], in the order of i ---- */
 
@@ -90,8 +91,13 @@ static bl_status run_embedding_backward(const bl__call *call)
     return BL_OK;
 }
 
+static int64_t flops_embedding_backward(const bl__call *call)
+{
+    return call->inputs[COTANGENT]->count;
+}
+
 const bl__kernel bl__kernel_embedding_backward = {BL__CAN_FAIL, prepare_embedding_backward,
-                                                  run_embedding_backward};
+                                                  run_embedding_backward, flops_embedding_backward};
 
 /* ---- one_hot: 1 at the index, 0 elsewhere ---- */
 
@@ -137,4 +143,4 @@ static bl_status run_one_hot(const bl__call *call)
     return BL_OK;
 }
 
-const bl__kernel bl__kernel_one_hot = {BL__CAN_FAIL, prepare_one_hot, run_one_hot};
+const bl__kernel bl__kernel_one_hot = {BL__CAN_FAIL, prepare_one_hot, run_one_hot, bl__flops_none};

@@ -139,6 +139,31 @@ static bl_status run(const bl__call *call, step *take)
     return status;
 }
 
+/* ---- operations ---- */
+
+/* So many times n^3 for each matrix. */
+static int64_t cubes(const bl__call *call, int64_t many)
+{
+    const struct plan *plan = call->plan;
+    int64_t square = bl__times(plan->n, plan->n);
+    return call->outputs[0]->count > 0
+               ? bl__times(bl__times(many, plan->batch.count), bl__times(square, plan->n))
+               : 0;
+}
+
+/* Of L U P: 2/3 n^3 a matrix. */
+static int64_t flops_factors(const bl__call *call)
+{
+    return cubes(call, 2) / 3;
+}
+
+/* Of L U P and of two triangular systems, n^2 each for each column. */
+static int64_t flops_solution(const bl__call *call)
+{
+    const struct plan *plan = call->plan;
+    return bl__plus(flops_factors(call), bl__times(bl__times(2, plan->n), call->outputs[0]->count));
+}
+
 /* ---- cholesky ---- */
 
 static bl_status take_cholesky(const bl__call *call, int64_t index, const char *a, const char *b, char *x)
@@ -167,7 +192,14 @@ static bl_status run_cholesky(const bl__call *call)
     return run(call, take_cholesky);
 }
 
-const bl__kernel bl__kernel_cholesky = {BL__STRIDED | BL__CAN_FAIL, prepare_matrix, run_cholesky};
+/* n^3 / 3 a matrix. */
+static int64_t flops_cholesky(const bl__call *call)
+{
+    return cubes(call, 1) / 3;
+}
+
+const bl__kernel bl__kernel_cholesky = {BL__STRIDED | BL__CAN_FAIL, prepare_matrix, run_cholesky,
+                                        flops_cholesky};
 
 /* ---- inverse and solve ---- */
 
@@ -204,7 +236,8 @@ static bl_status run_inverse(const bl__call *call)
     return run(call, take_inverse);
 }
 
-const bl__kernel bl__kernel_inverse = {BL__STRIDED | BL__CAN_FAIL, prepare_matrix, run_inverse};
+const bl__kernel bl__kernel_inverse = {BL__STRIDED | BL__CAN_FAIL, prepare_matrix, run_inverse,
+                                       flops_solution};
 
 static bl_status take_solve(const bl__call *call, int64_t index, const char *a, const char *b, char *x)
 {
@@ -222,7 +255,7 @@ static bl_status run_solve(const bl__call *call)
     return run(call, take_solve);
 }
 
-const bl__kernel bl__kernel_solve = {BL__STRIDED | BL__CAN_FAIL, prepare_matrix, run_solve};
+const bl__kernel bl__kernel_solve = {BL__STRIDED | BL__CAN_FAIL, prepare_matrix, run_solve, flops_solution};
 
 /* ---- det and slogdet: the product of L's diagonal, with a minus sign for every exchange ---- */
 
@@ -262,7 +295,7 @@ static bl_status run_det(const bl__call *call)
     return run(call, take_det);
 }
 
-const bl__kernel bl__kernel_det = {BL__STRIDED, prepare_number, run_det};
+const bl__kernel bl__kernel_det = {BL__STRIDED, prepare_number, run_det, flops_factors};
 
 static bl_status take_slogdet(const bl__call *call, int64_t index, const char *a, const char *b, char *x)
 {
@@ -287,6 +320,6 @@ static bl_status run_slogdet(const bl__call *call)
     return run(call, take_slogdet);
 }
 
-const bl__kernel bl__kernel_slogdet = {BL__STRIDED, prepare_number, run_slogdet};
+const bl__kernel bl__kernel_slogdet = {BL__STRIDED, prepare_number, run_slogdet, flops_factors};
 
 #endif

@@ -150,7 +150,8 @@ static bl_status run_gather(const bl__call *call)
     return status;
 }
 
-const bl__kernel bl__kernel_gather = {BL__STRIDED | BL__CAN_FAIL, prepare_gather, run_gather};
+const bl__kernel bl__kernel_gather = {BL__STRIDED | BL__CAN_FAIL | BL__PICKS, prepare_gather, run_gather,
+                                      bl__flops_none};
 
 /* ---- scatter, scatter_add: the source has one, and the output begins as x ---- */
 
@@ -193,5 +194,11 @@ static bl_status run_onto(const bl__call *call)
     return BL_OK;
 }
 
-const bl__kernel bl__kernel_scatter = {BL__STRIDED | BL__CAN_FAIL, prepare_scatter, run_onto};
-const bl__kernel bl__kernel_scatter_add = {BL__STRIDED | BL__CAN_FAIL, prepare_scatter_add, run_onto};
+static int64_t flops_scatter_add(const bl__call *call)
+{
+    return call->inputs[INDEX]->count;
+}
+
+const bl__kernel bl__kernel_scatter = {BL__STRIDED | BL__CAN_FAIL, prepare_scatter, run_onto, bl__flops_none};
+const bl__kernel bl__kernel_scatter_add = {BL__STRIDED | BL__CAN_FAIL, prepare_scatter_add, run_onto,
+                                           flops_scatter_add};

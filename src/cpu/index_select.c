@@ -158,6 +158,12 @@ static bl_status run_index_add(const bl__call *call)
     return BL_OK;
 }
 
-const bl__kernel bl__kernel_index_select = {BL__STRIDED | BL__CAN_FAIL, prepare_index_select,
-                                            run_index_select};
-const bl__kernel bl__kernel_index_add = {BL__STRIDED | BL__CAN_FAIL, prepare_index_add, run_index_add};
+static int64_t flops_index_add(const bl__call *call)
+{
+    return call->inputs[SOURCE]->count;
+}
+
+const bl__kernel bl__kernel_index_select = {BL__STRIDED | BL__CAN_FAIL | BL__PICKS, prepare_index_select,
+                                            run_index_select, bl__flops_none};
+const bl__kernel bl__kernel_index_add = {BL__STRIDED | BL__CAN_FAIL, prepare_index_add, run_index_add,
+                                         flops_index_add};

@@ -50,8 +50,9 @@ enum {
     BL__STRIDED = 1u << 0, /* takes inputs of any strides */
     BL__IN_PLACE =
         1u << 1, /* an output may stand in the memory of an input of the same layout and element size */
-    BL__IN_PLACE_OF_LAST = 1u << 3, /* the same of the last input only */
-    BL__CAN_FAIL = 1u << 2          /* may return an error for the values it meets */
+    BL__IN_PLACE_OF_LAST = 1u << 4, /* the same of the last input only */
+    BL__CAN_FAIL = 1u << 2,         /* may return an error for the values it meets */
+    BL__PICKS = 1u << 3             /* reads no more elements of its first input than its first output has */
 };
 
 /* One row of the table of kernels: how one op runs on this device. */
@@ -61,6 +62,7 @@ typedef struct bl__kernel {
      * dtypes and attributes, and says how many scratch bytes a run needs. May be NULL. */
     bl_status (*prepare)(bl__call *call, bl__arena *arena, size_t *scratch_bytes);
     bl_status (*run)(const bl__call *call);
+    int64_t (*flops)(const bl__call *call); /* of a run, once prepared: see flops.h */
 } bl__kernel;
 
 /* The row of an op's key (ops/keys.h) on the CPU; NULL when the CPU has no kernel for it. */

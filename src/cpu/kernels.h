@@ -4,6 +4,7 @@
 #ifndef BOWLINE_CPU_KERNELS_H
 #define BOWLINE_CPU_KERNELS_H
 
+#include "cpu/flops.h"
 #include "cpu/kernel.h"
 #include "cpu/tile.h"
 #include "ops/keys.h"

@@ -306,5 +306,12 @@ static bl_status run(const bl__call *call)
     return BL_OK;
 }
 
-const bl__kernel bl__kernel_matmul = {BL__STRIDED, prepare, run};
-const bl__kernel bl__kernel_matmul_add = {BL__STRIDED | BL__IN_PLACE_OF_LAST, prepare, run};
+/* A product and a sum for each of the k terms of an element, and the sum with what is there. */
+static int64_t flops(const bl__call *call)
+{
+    const struct plan *plan = call->plan;
+    return bl__times(call->outputs[0]->count, bl__times(2, plan->k) + plan->add);
+}
+
+const bl__kernel bl__kernel_matmul = {BL__STRIDED, prepare, run, flops};
+const bl__kernel bl__kernel_matmul_add = {BL__STRIDED | BL__IN_PLACE_OF_LAST, prepare, run, flops};

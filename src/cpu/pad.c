@@ -76,7 +76,7 @@ static bl_status prepare_pad(bl__call *call, bl__arena *arena, size_t *scratch_b
     return BL_OK;
 }
 
-const bl__kernel bl__kernel_pad = {BL__STRIDED, prepare_pad, run};
+const bl__kernel bl__kernel_pad = {BL__STRIDED, prepare_pad, run, bl__flops_none};
 
 /* ---- diag_embed: a step along the input's last axis is one along both axes of the diagonal ---- */
 
@@ -102,4 +102,4 @@ static bl_status prepare_diag_embed(bl__call *call, bl__arena *arena, size_t *sc
     return BL_OK;
 }
 
-const bl__kernel bl__kernel_diag_embed = {BL__STRIDED, prepare_diag_embed, run};
+const bl__kernel bl__kernel_diag_embed = {BL__STRIDED, prepare_diag_embed, run, bl__flops_none};

@@ -120,7 +120,21 @@ static bl_status run_max_pool(const bl__call *call)
     return BL_OK;
 }
 
-const bl__kernel bl__kernel_max_pool = {0, prepare_max_pool, run_max_pool};
+/* A comparison for each element of each window. */
+static int64_t flops_max_pool(const bl__call *call)
+{
+    const struct plan *plan = call->plan;
+    int64_t flops = plan->planes;
+    for (int d = 0; d < SPATIAL && plan->planes > 0; d++) {
+        int64_t elements = 0;
+        for (int64_t i = 0; i < plan->places[d]; i++)
+            elements += plan->window[d][i].count;
+        flops = bl__times(flops, elements);
+    }
+    return flops;
+}
+
+const bl__kernel bl__kernel_max_pool = {0, prepare_max_pool, run_max_pool, flops_max_pool};
 
 /* ---- plane_gather, plane_scatter ---- */
 
@@ -204,5 +218,5 @@ static bl_status run_plane_scatter(const bl__call *call)
     return BL_OK;
 }
 
-const bl__kernel bl__kernel_plane_gather = {0, prepare_planes, run_plane_gather};
-const bl__kernel bl__kernel_plane_scatter = {0, prepare_planes, run_plane_scatter};
+const bl__kernel bl__kernel_plane_gather = {BL__PICKS, prepare_planes, run_plane_gather, bl__flops_none};
+const bl__kernel bl__kernel_plane_scatter = {0, prepare_planes, run_plane_scatter, bl__flops_input};

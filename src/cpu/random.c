@@ -127,8 +127,8 @@ static bl_status run_normal(const bl__call *call)
     return run_fill(call, normal_f32, normal_f64);
 }
 
-const bl__kernel bl__kernel_uniform = {0, NULL, run_uniform};
-const bl__kernel bl__kernel_normal = {0, NULL, run_normal};
+const bl__kernel bl__kernel_uniform = {0, NULL, run_uniform, bl__flops_output};
+const bl__kernel bl__kernel_normal = {0, NULL, run_normal, bl__flops_output};
 
 /* ---- bernoulli: whether a word is below p 2^32 ---- */
 
@@ -189,7 +189,7 @@ static bl_status run_bernoulli(const bl__call *call)
     return BL_OK;
 }
 
-const bl__kernel bl__kernel_bernoulli = {BL__CAN_FAIL, NULL, run_bernoulli};
+const bl__kernel bl__kernel_bernoulli = {BL__CAN_FAIL, NULL, run_bernoulli, bl__flops_output};
 
 /* ---- dropout: x times 1 / (1 - p) where a word is below (1 - p) 2^32, else times 0 ---- */
 
@@ -222,4 +222,10 @@ static bl_status run_dropout(const bl__call *call)
     return BL_OK;
 }
 
-const bl__kernel bl__kernel_dropout = {BL__IN_PLACE, NULL, run_dropout};
+/* A draw and a product. */
+static int64_t flops_dropout(const bl__call *call)
+{
+    return bl__times(2, call->outputs[0]->count);
+}
+
+const bl__kernel bl__kernel_dropout = {BL__IN_PLACE, NULL, run_dropout, flops_dropout};

@@ -94,7 +94,7 @@ bl_status bl__reduce_run(const bl__call *call);
         *scratch_bytes = 0;                                                                \
         return bl__reduce_prepare(call, arena, reducers);                                  \
     }                                                                                      \
-    const bl__kernel bl__kernel_##op = {BL__STRIDED, prepare_##op, bl__reduce_run};
+    const bl__kernel bl__kernel_##op = {BL__STRIDED, prepare_##op, bl__reduce_run, bl__flops_input};
 #define BL__NUMBER_REDUCERS(op) \
     [BL_F32] = &op##_f32, [BL_F64] = &op##_f64, [BL_I32] = &op##_i32, [BL_I64] = &op##_i64
 #define BL__BOOL_REDUCER(op) [BL_BOOL] = &op##_bool

@@ -88,14 +88,15 @@ static bl_status run(const bl__call *call, const bl__tile *tiles)
     return bl__elementwise_run(call, tiles[divisor->dtype]);
 }
 
-#define KERNEL(op)                                                                         \
-    static bl_status prepare_##op(bl__call *call, bl__arena *arena, size_t *scratch_bytes) \
-    {                                                                                      \
-        return bl__elementwise_prepare(call, arena, scratch_bytes, BL__KEY_##op);          \
-    }                                                                                      \
-    static bl_status run_##op(const bl__call *call)                                        \
-    {                                                                                      \
-        return run(call, bl__tiles_##op);                                                  \
-    }                                                                                      \
-    const bl__kernel bl__kernel_##op = {BL__STRIDED | BL__IN_PLACE | BL__CAN_FAIL, prepare_##op, run_##op};
+#define KERNEL(op)                                                                                         \
+    static bl_status prepare_##op(bl__call *call, bl__arena *arena, size_t *scratch_bytes)                 \
+    {                                                                                                      \
+        return bl__elementwise_prepare(call, arena, scratch_bytes, BL__KEY_##op);                          \
+    }                                                                                                      \
+    static bl_status run_##op(const bl__call *call)                                                        \
+    {                                                                                                      \
+        return run(call, bl__tiles_##op);                                                                  \
+    }                                                                                                      \
+    const bl__kernel bl__kernel_##op = {BL__STRIDED | BL__IN_PLACE | BL__CAN_FAIL, prepare_##op, run_##op, \
+                                        bl__flops_output};
 BL__DIVIDING_OPS(KERNEL)

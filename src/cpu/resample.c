@@ -223,5 +223,27 @@ static bl_status run_resample(const bl__call *call)
     return BL_OK;
 }
 
-const bl__kernel bl__kernel_resample = {0, prepare_resample, run_resample};
-const bl__kernel bl__kernel_resample_backward = {0, prepare_resample_backward, run};
+/* A product and a sum for each element of a window that is added up: of x on the last axis, of slices on the
+ * others. */
+static int64_t flops_weighted(const bl__call *call)
+{
+    const struct plan *plan = call->plan;
+    int64_t below = 0; /* of resampling what a slice has inside axis d */
+    for (int d = plan->axes - 1; d >= 0 && plan->planes > 0; d--) {
+        const bl__weighted_axis *axis = &plan->axis[d];
+        int64_t elements = 0;
+        for (int64_t i = 0; i < axis->rows; i++)
+            elements += axis->window[i].count;
+        below = bl__plus(bl__times(bl__times(2, elements), plan->inner[d]), bl__times(axis->rows, below));
+    }
+    return bl__times(plan->planes, below);
+}
+
+static int64_t flops_resample(const bl__call *call)
+{
+    const bl__window_attributes *attributes = call->attributes;
+    return attributes->method == BL__WINDOW_NEAREST ? 0 : flops_weighted(call);
+}
+
+const bl__kernel bl__kernel_resample = {0, prepare_resample, run_resample, flops_resample};
+const bl__kernel bl__kernel_resample_backward = {0, prepare_resample_backward, run, flops_weighted};

@@ -157,4 +157,12 @@ static bl_status run(const bl__call *call)
     return BL_OK;
 }
 
-const bl__kernel bl__kernel_rotary_embedding = {BL__STRIDED | BL__IN_PLACE, prepare, run};
+/* Four products and two sums a pair; for each angle of the table a product, cos and sin. */
+static int64_t flops(const bl__call *call)
+{
+    const struct plan *plan = call->plan;
+    return bl__plus(bl__times(3, call->outputs[0]->count),
+                    bl__times(3, bl__times(plan->positions, plan->pairs)));
+}
+
+const bl__kernel bl__kernel_rotary_embedding = {BL__STRIDED | BL__IN_PLACE, prepare, run, flops};

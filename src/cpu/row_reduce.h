@@ -14,11 +14,16 @@ bl_status bl__row_reduce_prepare(bl__call *call, bl__arena *arena, size_t *scrat
                                  bl__row_reduction *f32, bl__row_reduction *f64);
 bl_status bl__row_reduce_run(const bl__call *call);
 
-#define BL__ROW_REDUCE_KERNEL(op)                                                          \
+/* The kernel of an op that counts so many operations an element. */
+#define BL__ROW_REDUCE_KERNEL(op, operations)                                              \
     static bl_status prepare_##op(bl__call *call, bl__arena *arena, size_t *scratch_bytes) \
     {                                                                                      \
         return bl__row_reduce_prepare(call, arena, scratch_bytes, op##_f32, op##_f64);     \
     }                                                                                      \
-    const bl__kernel bl__kernel_##op = {BL__STRIDED, prepare_##op, bl__row_reduce_run};
+    static int64_t flops_##op(const bl__call *call)                                        \
+    {                                                                                      \
+        return bl__times(operations, call->inputs[0]->count);                              \
+    }                                                                                      \
+    const bl__kernel bl__kernel_##op = {BL__STRIDED, prepare_##op, bl__row_reduce_run, flops_##op};
 
 #endif

@@ -104,7 +104,7 @@ ROW_SUM(powers, POWER)
 ROW_FUNCTIONS(f32, float)
 ROW_FUNCTIONS(f64, double)
 
-BL__ROW_REDUCE_KERNEL(var)
-BL__ROW_REDUCE_KERNEL(std)
-BL__ROW_REDUCE_KERNEL(logsumexp)
-BL__ROW_REDUCE_KERNEL(norm)
+BL__ROW_REDUCE_KERNEL(var, 4) /* sum; difference, square, sum */
+BL__ROW_REDUCE_KERNEL(std, 4)
+BL__ROW_REDUCE_KERNEL(logsumexp, 4) /* maximum; difference, exp, sum */
+BL__ROW_REDUCE_KERNEL(norm, 2)      /* power, sum */

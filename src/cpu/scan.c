@@ -117,13 +117,19 @@ static bl_status run(const bl__call *call)
     return BL_OK;
 }
 
+/* A sum or a product; both where there are factors. */
+static int64_t flops(const bl__call *call)
+{
+    return bl__times(call->input_count, call->outputs[0]->count);
+}
+
 #define KERNEL(op, ...)                                                                    \
     static bl_status prepare_##op(bl__call *call, bl__arena *arena, size_t *scratch_bytes) \
     {                                                                                      \
         static scan *const scans[BL_DTYPE_COUNT] = {__VA_ARGS__};                          \
         return prepare(call, arena, scratch_bytes, scans);                                 \
     }                                                                                      \
-    const bl__kernel bl__kernel_##op = {BL__STRIDED | BL__IN_PLACE, prepare_##op, run};
+    const bl__kernel bl__kernel_##op = {BL__STRIDED | BL__IN_PLACE, prepare_##op, run, flops};
 #define REALS(op)   [BL_F32] = op##_f32, [BL_F64] = op##_f64
 #define NUMBERS(op) REALS(op), [BL_I32] = op##_i32, [BL_I64] = op##_i64
 

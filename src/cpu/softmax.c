@@ -122,12 +122,18 @@ static bl_status run(const bl__call *call)
     return BL_OK;
 }
 
+/* For each element the maximum, the difference, exp, the sum, and at last a quotient or a difference. */
+static int64_t flops(const bl__call *call)
+{
+    return bl__times(5, call->outputs[0]->count);
+}
+
 #define KERNEL(op)                                                                         \
     static bl_status prepare_##op(bl__call *call, bl__arena *arena, size_t *scratch_bytes) \
     {                                                                                      \
         return prepare(call, arena, scratch_bytes, op##_f32, op##_f64);                    \
     }                                                                                      \
-    const bl__kernel bl__kernel_##op = {BL__STRIDED | BL__IN_PLACE, prepare_##op, run};
+    const bl__kernel bl__kernel_##op = {BL__STRIDED | BL__IN_PLACE, prepare_##op, run, flops};
 
 KERNEL(softmax)
 KERNEL(log_softmax)

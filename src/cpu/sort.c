@@ -185,5 +185,5 @@ static bl_status run(const bl__call *call)
     return BL_OK;
 }
 
-const bl__kernel bl__kernel_sort = {BL__STRIDED, prepare, run};
-const bl__kernel bl__kernel_topk = {BL__STRIDED, prepare, run};
+const bl__kernel bl__kernel_sort = {BL__STRIDED, prepare, run, bl__flops_none};
+const bl__kernel bl__kernel_topk = {BL__STRIDED, prepare, run, bl__flops_none};

@@ -125,4 +125,11 @@ static bl_status run(const bl__call *call)
     return BL_OK;
 }
 
-const bl__kernel bl__kernel_standardize = {BL__STRIDED, prepare, run};
+/* For each element a square, a sum and a product; where it is centered, a sum and two differences more. */
+static int64_t flops(const bl__call *call)
+{
+    const bl__standardize_attributes *attributes = call->attributes;
+    return bl__times(attributes->centered ? 6 : 3, call->inputs[0]->count);
+}
+
+const bl__kernel bl__kernel_standardize = {BL__STRIDED, prepare, run, flops};

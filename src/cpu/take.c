@@ -92,7 +92,7 @@ static bl_status run(const bl__call *call)
     return BL_OK;
 }
 
-#define KERNEL(op, move_name, zero)                                                        \
+#define KERNEL(op, move_name, zero, more)                                                  \
     static bl_status prepare_##op(bl__call *call, bl__arena *arena, size_t *scratch_bytes) \
     {                                                                                      \
         static move *const moves[BL_DTYPE_COUNT] = {[BL_F32] = move_name##_f32,            \
@@ -102,7 +102,7 @@ static bl_status run(const bl__call *call)
         *scratch_bytes = 0;                                                                \
         return prepare(call, arena, moves, zero);                                          \
     }                                                                                      \
-    const bl__kernel bl__kernel_##op = {BL__STRIDED, prepare_##op, run};
+    const bl__kernel bl__kernel_##op = {BL__STRIDED | (more), prepare_##op, run, bl__flops_none};
 
-KERNEL(take_sorted, take, false)
-KERNEL(put_sorted, put, true)
+KERNEL(take_sorted, take, false, BL__PICKS)
+KERNEL(put_sorted, put, true, 0)

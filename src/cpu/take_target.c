@@ -37,4 +37,4 @@ static bl_status run(const bl__call *call)
     return BL_OK;
 }
 
-const bl__kernel bl__kernel_take_target = {BL__CAN_FAIL, prepare, run};
+const bl__kernel bl__kernel_take_target = {BL__CAN_FAIL | BL__PICKS, prepare, run, bl__flops_none};

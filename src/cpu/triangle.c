@@ -77,5 +77,5 @@ static bl_status run_triu(const bl__call *call)
     return run(call, true);
 }
 
-const bl__kernel bl__kernel_tril = {BL__STRIDED, prepare, run_tril};
-const bl__kernel bl__kernel_triu = {BL__STRIDED, prepare, run_triu};
+const bl__kernel bl__kernel_tril = {BL__STRIDED, prepare, run_tril, bl__flops_none};
+const bl__kernel bl__kernel_triu = {BL__STRIDED, prepare, run_triu, bl__flops_none};

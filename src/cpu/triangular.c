@@ -89,4 +89,11 @@ static bl_status run(const bl__call *call)
     return BL_OK;
 }
 
-const bl__kernel bl__kernel_solve_triangular = {BL__STRIDED, prepare, run};
+/* n^2 for each right-hand side: a product and a sum for each entry of the triangle. */
+static int64_t flops(const bl__call *call)
+{
+    const struct plan *plan = call->plan;
+    return bl__times(plan->n, call->outputs[0]->count);
+}
+
+const bl__kernel bl__kernel_solve_triangular = {BL__STRIDED, prepare, run, flops};

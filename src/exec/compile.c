@@ -158,6 +158,7 @@ void bl_program_free(bl_program *program)
     }
     const bl_allocator *a = &context->allocator;
     free_states_and_inputs(program, a);
+    bl__profile_free(program);
     bl__release_data(a, program->workspace, program->planned_bytes + program->scratch_bytes);
     bl__release(a, program->instructions, program->instruction_capacity, sizeof(*program->instructions));
     bl__release(a, program->operands, program->operand_capacity, sizeof(*program->operands));

@@ -224,7 +224,7 @@ static void lower_sum(bl__lowering *l, const bl__node *sum, const bl__node *prod
     bool done =
         out && make_outputs(l, sum) &&
         bl__contiguous_value(l, &product->outputs[0], bl__value_of(l, &sum->outputs[0])->storage, out) &&
-        bl__add_instruction(l, sum, "matmul+add", &bl__kernel_matmul_add, inputs, 3, &out, 1, NULL);
+        bl__add_instruction(l, product, "matmul+add", &bl__kernel_matmul_add, inputs, 3, &out, 1, NULL);
     if (!done && bl__lowering_ok(l))
         bl__lower_out_of_memory(l);
 }

@@ -1,4 +1,5 @@
 /* Lowering an op of the user's: its compute function behind the kernels' interface. */
+#include "cpu/flops.h"
 #include "exec/lower.h"
 
 typedef struct user_plan {
@@ -18,7 +19,7 @@ static bl_status run_user(const bl__call *call)
     return plan->compute(&plan->call);
 }
 
-const bl__kernel bl__user_kernel = {.flags = BL__CAN_FAIL, .run = run_user};
+const bl__kernel bl__user_kernel = {.flags = BL__CAN_FAIL, .run = run_user, .flops = bl__flops_output};
 
 void *bl__user_plan(bl__lowering *l, const bl_op *op, const bl__instruction *instruction)
 {

@@ -4,6 +4,7 @@
 
 #include "bowline/program.h"
 #include "cpu/kernel.h"
+#include "exec/profile.h"
 #include "graph/graph.h"
 #include "graph/parameter.h"
 
@@ -116,6 +117,7 @@ struct bl_program {
         output_capacity, effect_capacity, leaf_capacity;
     unsigned char *workspace; /* the planned part, then the scratch that all instructions share */
     size_t planned_bytes, scratch_bytes, bound_bytes;
+    bl__profile profile;
     bool resolved; /* operands point at their data */
     bool frozen;   /* private copies are left as they are between runs */
     bool running;
@@ -130,6 +132,9 @@ bl_program *bl__compile_frozen(bl_context *context, bl_tensor *const *outputs, s
 /* Lays the workspace out by the lifetimes of the storages, which it uses up; false without memory or on
  * overflow, reported. */
 bool bl__plan(bl_program *program, bl__lifetime *lifetimes);
+
+/* Gives back what a profile has. */
+void bl__profile_free(bl_program *program);
 
 /* Where a value's bytes are; inputs that were never set give NULL. */
 void *bl__value_data(const bl_program *program, const bl__operand *value);

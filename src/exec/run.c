@@ -126,6 +126,17 @@ static void count_run(const bl_program *p)
     }
 }
 
+static void commit_all(bl_program *p)
+{
+    for (size_t i = 0; i < p->effect_count; i++) {
+        if (!p->effects[i].is_written)
+            commit(p, &p->effects[i]);
+    }
+    count_run(p);
+    if (p->profile.on)
+        bl__profile_note(&p->profile, p->instruction_count);
+}
+
 /* ---- the run ---- */
 
 static bl_status report_failure(bl_program *p, const bl__instruction_name *name, bl_status status)
@@ -141,11 +152,14 @@ static bl_status report_failure(bl_program *p, const bl__instruction_name *name,
 
 static bl_status compute(bl_program *p)
 {
+    bl__profile *profile = p->profile.on ? &p->profile : NULL;
     for (size_t i = 0; i < p->instruction_count; i++) {
         const bl__instruction *instruction = &p->instructions[i];
         bl_status status = instruction->kernel->run(&instruction->call);
         if (status != BL_OK)
             return report_failure(p, instruction->name, status);
+        if (profile)
+            bl__profile_note(profile, i);
     }
     return BL_OK;
 }
@@ -180,15 +194,15 @@ bl_status bl_run(bl_program *program)
     program->message[0] = '\0';
     program->environment.pool = program->head.context->pool; /* another compile may have made it anew */
     program->running = true;
+    if (program->profile.on)
+        bl__profile_begin(&program->profile);
     status = compute(program);
     program->running = false;
-    for (size_t i = 0; i < program->effect_count && status == BL_OK; i++) {
-        if (!program->effects[i].is_written)
-            commit(program, &program->effects[i]);
-    }
     if (status == BL_OK)
-        count_run(program);
+        commit_all(program);
     leave_states(program, program->state_count);
+    if (program->profile.on && status == BL_OK)
+        bl__profile_end(&program->profile, program->instruction_count + 1);
     program->ran = status == BL_OK; /* a run that failed on the way has spoilt the outputs of the last one */
     return status;
 }

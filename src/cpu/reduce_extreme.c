@@ -58,6 +58,14 @@ BL__REDUCER(min, i64, int64_t, int64_t, int64_t, INT64_MAX, SELF, SMALLER)
             op##_take_##name(&best[i], x[i * stride], j);                                                  \
     }                                                                                                      \
                                                                                                            \
+    static void op##_join_##name(int64_t n, void *lanes, const void *after)                                \
+    {                                                                                                      \
+        const struct op##_best_##name *more = after;                                                       \
+        struct op##_best_##name *best = lanes;                                                             \
+        for (int64_t i = 0; i < n; i++)                                                                    \
+            op##_take_##name(&best[i], more[i].value, more[i].index);                                      \
+    }                                                                                                      \
+                                                                                                           \
     static void op##_finish_##name(int64_t n, void *out, const void *lanes, int64_t count, int64_t pitch)  \
     {                                                                                                      \
         const struct op##_best_##name *best = lanes;                                                       \
@@ -73,6 +81,7 @@ BL__REDUCER(min, i64, int64_t, int64_t, int64_t, INT64_MAX, SELF, SMALLER)
                                             op##_start_##name,                                             \
                                             op##_across_##name,                                            \
                                             op##_down_##name,                                              \
+                                            op##_join_##name,                                              \
                                             op##_finish_##name};
 
 PLACE(argmax, f32, float, -INFINITY, >)

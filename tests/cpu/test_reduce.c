@@ -197,3 +197,43 @@ Test(reduce, sums_have_the_same_bits_in_any_layout)
                 free_tensor(sums[how]);
         }
 }
+
+/* More elements a result than one block has: sums that are exact, and places in every block. */
+Test(reduce, several_blocks)
+{
+    const int64_t sizes[][2] = {{1, 100003}, {100003, 1}, {40000, 9}, {9, 40000}};
+    for (int s = 0; s < 4; s++) {
+        int64_t rows = sizes[s][0], columns = sizes[s][1];
+        tensor *x = new_tensor(BL_F32, BL_SHAPE(rows, columns), s % 2 ? TURNED : PLAIN);
+        set_all(x, 17);
+        for (int axis = 0; axis < 2; axis++) {
+            bl__reduce_attributes attributes = {.axes = 1u << axis};
+            int64_t results = axis ? rows : columns, length = axis ? columns : rows;
+            tensor *sum = new_tensor(BL_F32, BL_SHAPE(results), PLAIN),
+                   *place = new_tensor(BL_I64, BL_SHAPE(results), PLAIN);
+            for (int64_t i = 0; i < results;
+                 i++) /* the largest of each result in its last block but one, or its last */
+                set(x,
+                    axis ? i * columns + (length - 1 - i * 3000 % length)
+                         : (length - 1 - i * 3000 % length) * columns + i,
+                    1000);
+            cr_assert_eq(call_kernel(BL__KEY_sum, &x, 1, sum, &attributes), BL_OK);
+            cr_assert_eq(call_kernel(BL__KEY_argmax, &x, 1, place, &attributes), BL_OK);
+            for (int64_t i = 0; i < results; i++) {
+                double total = 0, most = -1e9;
+                int64_t at = 0;
+                for (int64_t j = 0; j < length; j++) {
+                    double value = get(x, axis ? i * columns + j : j * columns + i);
+                    total += value;
+                    at = value > most ? j : at;
+                    most = value > most ? value : most;
+                }
+                cr_assert_eq(get(sum, i), rounded(BL_F32, total));
+                cr_assert_eq(get(place, i), (double)at);
+            }
+            free_tensor(sum);
+            free_tensor(place);
+        }
+        free_tensor(x);
+    }
+}

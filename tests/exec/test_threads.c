@@ -99,3 +99,18 @@ Test(threads, element_wise)
         expect_same_bits(inputs, 4, outputs, 4);
     }
 }
+
+/* Few results of many elements, and many of few, along rows and across them. */
+Test(threads, reductions)
+{
+    static const int64_t sizes[][2] = {{1, 200000}, {70000, 3}, {40000, 20}, {300, 700}, {3, 70000}};
+    for (int i = 0; i < 5; i++) {
+        bl_graph_reset(graph);
+        bl_tensor *x = noise("x", BL_SHAPE(sizes[i][0], sizes[i][1]));
+        bl_tensor *outputs[] = {
+            bl_sum(x, BL_ALL_AXES, false),   bl_sum(x, BL_AXES(0), false),
+            bl_sum(x, BL_AXES(1), true),     bl_max(x, BL_AXES(0), false),
+            bl_argmax(x, BL_AXES(1), false), bl_sum(bl_transpose(x, 0, 1), BL_ALL_AXES, false)};
+        expect_same_bits(&x, 1, outputs, 6);
+    }
+}

@@ -6,6 +6,7 @@
 #include "cpu/kernels.h"
 #include "cpu/loop.h"
 #include "cpu/parallel.h"
+#include "cpu/reduce.h"
 
 enum {
     SHORT_ROW = 32,    /* a row shorter than this is gathered together with its neighbours into one tile */
@@ -43,6 +44,10 @@ struct plan {
     bool pays;             /* for threads */
     size_t buffer_bytes;   /* of each */
     size_t scratch_bytes;  /* of all, for one thread */
+    size_t
+        partial; /* where the accumulators of the parts stand in scratch, where there is a reduction, ... */
+    size_t partial_bytes; /* ... and the size of one part's */
+    int64_t mask;         /* of lanes */
     int64_t size[BL_MAX_RANK];
     int rank;
     bool gathers;                    /* some inputs are GATHERED */
@@ -86,15 +91,15 @@ static void push_axis(struct plan *plan, int inputs, int64_t size, const int64_t
 
 static void lay_out(struct plan *plan, const bl__call *call)
 {
-    const bl__operand *output = call->outputs[0];
+    const bl__group *group = plan->group;
     int inputs = (int)call->input_count;
     plan->rank = 0;
     plan->count = 1;
-    for (int d = 0; d < output->rank; d++) {
+    for (int d = 0; d < group->rank; d++) {
         int64_t strides[BL__GROUP_INPUTS];
         for (int k = 0; k < inputs; k++)
-            strides[k] = bl__broadcast_stride(call->inputs[k], output->rank, d, output->size[d]);
-        push_axis(plan, inputs, output->size[d], strides);
+            strides[k] = bl__broadcast_stride(call->inputs[k], group->rank, d, group->size[d]);
+        push_axis(plan, inputs, group->size[d], strides);
     }
 }
 
@@ -223,9 +228,20 @@ static void share_out(struct plan *plan, const bl__call *call)
                                                                            STEP_NANOSECONDS);
     if (row > PART) {
         plan->most = plan->most > PART ? PART : plan->most;
-        plan->part = PART / plan->most * plan->most;
+        plan->part = plan->group->reducer ? bl__reduce_block(plan->count) : PART / plan->most * plan->most;
     } else
         plan->part = unit > 0 ? (PART + unit - 1) / unit * unit : 1;
+}
+
+/* Every part leaves its accumulators behind the buffers. The lanes are those of the reduction alone
+ * (reduce.c). */
+static void plan_reduction(struct plan *plan, size_t *scratch_bytes)
+{
+    int64_t parts = plan->count > 0 ? (plan->count - 1) / plan->part + 1 : 0;
+    plan->mask = plan->count > BL__LANES ? BL__LANES - 1 : 0;
+    plan->partial = *scratch_bytes;
+    plan->partial_bytes = BL__LANES * plan->group->reducer->bytes;
+    *scratch_bytes += (size_t)(parts > 0 ? parts : 1) * plan->partial_bytes;
 }
 
 /* Fills a new plan for a group, and says how many scratch bytes a run needs; NULL without memory. */
@@ -257,6 +273,8 @@ static struct plan *make_plan(const bl__call *call, const bl__group *group, bl__
     plan->scratch_bytes = (size_t)buffers * plan->buffer_bytes;
     share_out(plan, call);
     *scratch_bytes = plan->scratch_bytes * (size_t)(plan->pays ? call->environment->threads : 1);
+    if (group->reducer)
+        plan_reduction(plan, scratch_bytes);
     return keep_strides(plan, inputs, arena) ? plan : NULL;
 }
 
@@ -286,6 +304,9 @@ bl_status bl__elementwise_prepare(bl__call *call, bl__arena *arena, size_t *scra
     bl__group *group = bl__arena_take(arena, offsetof(bl__group, step) + sizeof(step));
     if (!group)
         return BL_ERR_MEMORY;
+    group->size = output->size; /* there is room for one step only */
+    group->rank = output->rank;
+    group->reducer = NULL;
     group->step_count = 1;
     group->step[0] = step;
     struct plan *plan = make_plan(call, group, arena, scratch_bytes);
@@ -311,6 +332,7 @@ struct turn {
     const struct plan *plan;
     const bl__call *call;
     unsigned char *scratch;
+    void *lanes; /* of the part, where there is a reduction */
     struct place place;
 };
 
@@ -389,6 +411,8 @@ static void run_tile(const struct turn *turn, int64_t row, int64_t done, int64_t
         slot[inputs + s] = out;
         step->tile(n, out, in, step->attributes);
     }
+    if (plan->group->reducer)
+        plan->group->reducer->across(turn->lanes, plan->mask, n, slot[plan->group->reduced], 1, done);
 }
 
 /* The place of a row. */
@@ -451,11 +475,21 @@ static void run_long_rows(struct turn *turn, int64_t done, int64_t end)
     }
 }
 
+/* Where the accumulators of a part stand. */
+static void *lanes_of(const bl__call *call, const struct plan *plan, int64_t part)
+{
+    return (unsigned char *)call->environment->scratch + plan->partial + (size_t)part * plan->partial_bytes;
+}
+
 static void run_range(const bl__call *call, const struct plan *plan, int64_t begin, int64_t end, int worker)
 {
     struct turn turn; /* its place is set below: for small groups even zeros take time */
     turn.plan = plan;
     turn.call = call;
+    if (plan->group->reducer) {
+        turn.lanes = lanes_of(call, plan, begin / plan->part);
+        plan->group->reducer->start(plan->mask + 1, turn.lanes);
+    }
     turn.scratch = (unsigned char *)call->environment->scratch + (size_t)worker * plan->scratch_bytes;
     go_to_row(plan, (int)call->input_count, begin > 0 ? begin / row_of(plan) : 0, &turn.place);
     fill(&turn);
@@ -469,15 +503,28 @@ static void run_part(const bl__call *call, const void *work, int64_t part, int w
     run_range(call, plan, begin, end < plan->count ? end : plan->count, worker);
 }
 
+/* The reduction of all parts. */
+static void finish(const bl__call *call, const struct plan *plan)
+{
+    const bl__reducer *reducer = plan->group->reducer;
+    void *lanes = lanes_of(call, plan, 0), *out = call->outputs[call->output_count - 1]->data;
+    if (plan->count == 0)
+        reducer->start(plan->mask + 1, lanes);
+    for (int64_t done = plan->part, part = 1; done < plan->count; done += plan->part, part++)
+        reducer->join(plan->mask + 1, lanes, lanes_of(call, plan, part));
+    reducer->finish(1, out, lanes, plan->mask + 1, 1);
+}
+
 static bl_status run_group(const bl__call *call)
 {
     const struct plan *plan = call->plan;
-    if (plan->count == 0)
-        return BL_OK;
-    if (plan->pays)
-        bl__parallel(call, true, (plan->count + plan->part - 1) / plan->part, run_part, plan);
-    else
+    const bl__reducer *reducer = plan->group->reducer;
+    if (plan->count > 0 && (plan->pays || reducer))
+        bl__parallel(call, plan->pays, (plan->count + plan->part - 1) / plan->part, run_part, plan);
+    else if (plan->count > 0)
         run_range(call, plan, 0, plan->count, 0);
+    if (reducer)
+        finish(call, plan);
     return BL_OK;
 }
 
@@ -495,7 +542,11 @@ bl_status bl__elementwise_run(const bl__call *call, bl__tile tile)
 static int64_t flops_group(const bl__call *call)
 {
     const bl__group *group = call->attributes;
-    return bl__times(group->step_count, call->outputs[0]->count);
+    int64_t count = 1;
+    for (int d = 0; d < group->rank; d++)
+        count = bl__times(count, group->size[d]);
+    (void)call;
+    return bl__times(group->step_count + (group->reducer != NULL), count);
 }
 
 const bl__kernel bl__kernel_group = {BL__STRIDED | BL__IN_PLACE, prepare_group, run_group, flops_group};

@@ -25,11 +25,16 @@ typedef struct bl__step {
 } bl__step;
 
 typedef struct bl__group {
+    const int64_t *size; /* of the index space */
+    uint8_t rank;
+    uint8_t reduced;                   /* the slot whose elements are reduced, ... */
+    const struct bl__reducer *reducer; /* ... all to one, the instruction's last output; NULL for none */
     int64_t step_count;
     bl__step step[BL__GROUP_STEPS]; /* step_count of them are there */
 } bl__group;
 
-/* Runs a group: outputs of one shape, to which the inputs broadcast. */
+/* Runs a group: outputs of one shape, to which the inputs broadcast, and the reduction of a value. Where
+ * there is a reduction, inputs are contiguous or one element. */
 extern const bl__kernel bl__kernel_group;
 
 /* Whether a group reads the elements of an input for the last time before, or when, it writes those of

@@ -36,6 +36,9 @@ typedef struct bl__reducer {
     void (*finish)(int64_t n, void *out, const void *lanes, int64_t count, int64_t pitch);
 } bl__reducer;
 
+/* Those of sums, by dtype; NULL where there is none. */
+extern const bl__reducer *const bl__sum_reducers[BL_DTYPE_COUNT];
+
 /* Plans a reduction by the reducer of the input's dtype (NULL: there is none), and runs it. */
 bl_status bl__reduce_prepare(bl__call *call, bl__arena *arena, size_t *scratch_bytes,
                              const bl__reducer *const *reducers);

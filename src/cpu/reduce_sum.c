@@ -27,6 +27,8 @@ BL__REDUCER(count_nonzero, i32, int32_t, int64_t, int64_t, 0, IS_TRUE, ADD)
 BL__REDUCER(count_nonzero, i64, int64_t, int64_t, int64_t, 0, IS_TRUE, ADD)
 BL__REDUCER(count_nonzero, bool, uint8_t, int64_t, int64_t, 0, IS_TRUE, ADD)
 
+const bl__reducer *const bl__sum_reducers[BL_DTYPE_COUNT] = {BL__NUMBER_REDUCERS(sum)};
+
 BL__REDUCE_KERNEL(sum, BL__NUMBER_REDUCERS(sum))
 BL__REDUCE_KERNEL(prod, BL__NUMBER_REDUCERS(prod))
 BL__REDUCE_KERNEL(any, BL__BOOL_REDUCER(any))

@@ -6,6 +6,7 @@
  * are looked at after everything has run and close nothing; a view closes nothing either, but what uses the
  * view does. */
 #include "exec/fuse.h"
+#include "ops/keys.h"
 
 #include <string.h>
 
@@ -31,7 +32,7 @@ static bool has_tiles(const bl_op *op)
 static bl__fusion_group *if_together(const bl__fusion *fusion, int64_t id, const bl_op *op)
 {
     bl__fusion_group *group = group_at(fusion, id);
-    return group && (group->member_count > 1 || has_tiles(op)) ? group : NULL;
+    return group && (group->member_count > 1 || group->reduction || has_tiles(op)) ? group : NULL;
 }
 
 bl__fusion_group *bl__fusion_group_of(const bl__fusion *fusion, const bl__node *node)
@@ -86,6 +87,26 @@ static bool is_member(const bl__fusion *fusion, uint32_t group, const bl_tensor 
     return fusion->nodes[tensor->node->id].group == group && !tensor->node->op->view;
 }
 
+/* Whether a tensor is one element, or contiguous in the group's shape: what a reduction goes through without
+ * rows. */
+static bool is_plain(const bl__fusion_source *source, const bl__fusion_group *group, const bl_tensor *tensor)
+{
+    const bl_tensor *first = &source->graph->nodes[group->members[0]]->outputs[0];
+    const bl__node *node = tensor->node;
+    bool expanded = node->op->key == BL__KEY_expand && node->inputs[0]->count == 1;
+    return tensor->count == 1 || expanded || node->op->key == BL__KEY_full ||
+           (!node->op->view && same_shape(tensor, first));
+}
+
+static bool all_plain(const bl__fusion_source *source, const bl__fusion_group *group)
+{
+    for (int i = 0; i < group->input_count; i++) {
+        if (!is_plain(source, group, group->inputs[i]))
+            return false;
+    }
+    return true;
+}
+
 /* Adds an input unless it is there; false when there is no room. */
 static bool add_input(bl__fusion_group *group, const bl_tensor *tensor)
 {
@@ -101,13 +122,16 @@ static bool add_input(bl__fusion_group *group, const bl_tensor *tensor)
 
 /* Takes a node, which stands after all members, into a group; false, and nothing changed, when there is no
  * room. */
-static bool take_node(bl__fusion *fusion, uint32_t index, const bl__node *node)
+static bool take_node(bl__fusion *fusion, const bl__fusion_source *source, uint32_t index,
+                      const bl__node *node)
 {
     bl__fusion_group *group = &fusion->groups[index - 1];
     uint8_t inputs = group->input_count;
     bool fits = group->member_count < BL__GROUP_STEPS;
     for (size_t i = 0; i < node->input_count && fits; i++)
-        fits = is_member(fusion, index, node->inputs[i]) || add_input(group, node->inputs[i]);
+        fits = is_member(fusion, index, node->inputs[i]) ||
+               ((!group->reduction || is_plain(source, group, node->inputs[i])) &&
+                add_input(group, node->inputs[i]));
     if (!fits) {
         group->input_count = inputs;
         return false;
@@ -118,16 +142,16 @@ static bool take_node(bl__fusion *fusion, uint32_t index, const bl__node *node)
 }
 
 /* The group that a node makes alone. */
-static bool start_group(bl__fusion *fusion, const bl__node *node)
+static bool start_group(bl__fusion *fusion, const bl__fusion_source *source, const bl__node *node)
 {
     if (fusion->group_count == fusion->group_capacity &&
         !bl__grow(fusion->allocator, &fusion->groups, &fusion->group_capacity, sizeof(*fusion->groups)))
         return false;
     bl__fusion_group *group = &fusion->groups[fusion->group_count++];
-    group->first_view = 0;
+    group->first_view = group->reduction = 0;
     group->member_count = group->input_count = 0;
     group->open = true;
-    return take_node(fusion, (uint32_t)fusion->group_count, node); /* into a new one it fits */
+    return take_node(fusion, source, (uint32_t)fusion->group_count, node); /* into a new one it fits */
 }
 
 /* Members of two groups in one, ascending. */
@@ -157,12 +181,18 @@ static bool merge_inputs(const bl__fusion *fusion, uint32_t own, uint32_t other,
 }
 
 /* Takes an open group into another, as far as they fit into one. */
-static void merge(bl__fusion *fusion, uint32_t own, uint32_t other)
+static void merge(bl__fusion *fusion, const bl__fusion_source *source, uint32_t own, uint32_t other)
 {
     bl__fusion_group *to = &fusion->groups[own - 1], *from = &fusion->groups[other - 1], both = *to;
     if (!from->open || to->member_count + from->member_count > BL__GROUP_STEPS ||
-        !merge_inputs(fusion, own, other, &both))
+        !merge_inputs(fusion, own, other, &both) || (to->reduction && from->reduction))
         return;
+    both.reduction = to->reduction ? to->reduction : from->reduction;
+    if (both.reduction && !all_plain(source, &both))
+        return;
+    if (from->reduction)
+        fusion->nodes[from->reduction - 1].group = own;
+    from->reduction = 0;
     merge_members(&both, from);
     for (int i = 0; i < from->member_count; i++)
         fusion->nodes[from->members[i]].group = own;
@@ -197,7 +227,7 @@ static uint32_t group_to_join(const bl__fusion *fusion, const bl__node *node, co
 }
 
 /* Puts the node into the groups of its inputs, which become one, or into a new one. */
-static bool take_in(bl__fusion *fusion, const bl__node *node)
+static bool take_in(bl__fusion *fusion, const bl__fusion_source *source, const bl__node *node)
 {
     uint32_t own = 0;
     for (size_t i = 0; i < node->input_count; i++) {
@@ -205,11 +235,34 @@ static bool take_in(bl__fusion *fusion, const bl__node *node)
         if (!group || group == own)
             continue;
         if (own)
-            merge(fusion, own, group);
-        else if (take_node(fusion, group, node))
+            merge(fusion, source, own, group);
+        else if (take_node(fusion, source, group, node))
             own = group;
     }
-    return own || start_group(fusion, node);
+    return own || start_group(fusion, source, node);
+}
+
+/* A sum of all elements of a value that an open group computes belongs to the group, which stays open: the
+ * sum needs no more than the members do. Not where a member wants the sum, of course; see visit. */
+static bool take_sum(bl__fusion *fusion, const bl__fusion_source *source, const bl__node *node)
+{
+    const bl_tensor *x = node->inputs[0];
+    if (node->op->key != BL__KEY_sum || node->outputs[0].count != 1 || x->count < 2 || x->node->op->view ||
+        (x->dtype != BL_F32 && x->dtype != BL_F64))
+        return false;
+    bl__fusion_group *group = group_at(fusion, x->node->id);
+    if (!group || !group->open || group->reduction || !all_plain(source, group))
+        return false;
+    group->reduction = (uint32_t)node->id + 1;
+    fusion->nodes[node->id].group = fusion->nodes[x->node->id].group;
+    return true;
+}
+
+/* Whether a tensor is the sum that ends a group. */
+static bool is_reduction(const bl__fusion *fusion, const bl_tensor *tensor)
+{
+    const bl__fusion_group *group = group_at(fusion, tensor->node->id);
+    return group && group->reduction == tensor->node->id + 1;
 }
 
 static bool visit(bl__fusion *fusion, const bl__fusion_source *source, const bl__node *node)
@@ -218,10 +271,12 @@ static bool visit(bl__fusion *fusion, const bl__fusion_source *source, const bl_
         return true;
     bool sums_product = fusion->nodes[node->id].product != 0;
     for (size_t i = 0; i < node->input_count; i++) { /* before the node could join what it sees a view of */
-        if (node->inputs[i]->node->op->view)
+        if (node->inputs[i]->node->op->view || is_reduction(fusion, node->inputs[i]))
             close(fusion, base_of(node->inputs[i]));
     }
-    if (!sums_product && can_join(source, node) && !take_in(fusion, node))
+    if (take_sum(fusion, source, node))
+        return true;
+    if (!sums_product && can_join(source, node) && !take_in(fusion, source, node))
         return false;
     uint32_t own = fusion->nodes[node->id].group;
     for (size_t i = 0; i < node->input_count; i++) {
@@ -266,7 +321,7 @@ bool bl__fuse(bl__fusion *fusion, const bl__fusion_source *source)
     for (size_t id = 0; id < source->node_count; id++) {
         const bl__node *node = source->graph->nodes[id];
         bool skipped = !source->needed[id] || (source->alone && !has_tiles(node->op));
-        if (!skipped && !(source->alone ? start_group(fusion, node) : visit(fusion, source, node)))
+        if (!skipped && !(source->alone ? start_group(fusion, source, node) : visit(fusion, source, node)))
             return false;
     }
     settle_views(fusion, source);

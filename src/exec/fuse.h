@@ -5,12 +5,13 @@
 #include "cpu/elementwise.h"
 #include "graph/graph.h"
 
-/* Element-wise nodes of one shape that run as one instruction, where the last of them stands. `inputs` come
- * from outside. */
+/* Element-wise nodes of one shape that run as one instruction, where the last of them stands, and the sum of
+ * one of them. `inputs` come from outside. */
 typedef struct bl__fusion_group {
     const bl_tensor *inputs[BL__GROUP_INPUTS];
     uint32_t members[BL__GROUP_STEPS]; /* node ids, ascending */
-    uint32_t first_view;               /* the first of the views to be lowered after it, + 1; 0 for none */
+    uint32_t reduction;  /* the id + 1 of a sum of all elements of a member, at most one; 0 for none */
+    uint32_t first_view; /* the first of the views to be lowered after it, + 1; 0 for none */
     uint8_t member_count, input_count;
     bool open; /* while nodes are looked at: nothing outside has used a member yet */
 } bl__fusion_group;

@@ -1,4 +1,5 @@
 /* Lowering a group of element-wise nodes: its steps, and the values that others need. */
+#include "cpu/reduce.h"
 #include "exec/lower.h"
 #include "graph/text.h"
 
@@ -48,6 +49,8 @@ static const char *name_group(bl__lowering *l, const bl__fusion_group *group)
         bl__text_add(&out, "%s%s", i > 0 ? "+" : "", l->graph->nodes[group->members[i]]->op->name);
     if (group->member_count > most)
         bl__text_add(&out, "+%d more", group->member_count - most);
+    if (group->reduction)
+        bl__text_add(&out, "+sum");
     return bl__arena_string(&l->program->arena, text);
 }
 
@@ -59,9 +62,30 @@ static bool make_output(bl__lowering *l, const bl_tensor *output)
     return storage != SIZE_MAX && bl__contiguous_value(l, output, storage, bl__value_of(l, output));
 }
 
+/* The index space, which is that of any member. */
+static bool set_space(bl__lowering *l, const bl__fusion_group *group, bl__group *steps)
+{
+    const bl_tensor *member = &l->graph->nodes[group->members[0]]->outputs[0];
+    const bl__dims *dims = bl__dims_of(l, member->rank, member->size);
+    if (!dims)
+        return false;
+    steps->size = dims->size;
+    steps->rank = member->rank;
+    steps->reducer = NULL;
+    return true;
+}
+
+static bool set_reduction(bl__lowering *l, const bl__fusion_group *group, bl__group *steps)
+{
+    const bl__node *sum = l->graph->nodes[group->reduction - 1];
+    steps->reducer = bl__sum_reducers[bl__lower_dtype(l, (bl_dtype)sum->inputs[0]->dtype)];
+    steps->reduced = slot_of(group, sum->inputs[0]);
+    return make_output(l, &sum->outputs[0]);
+}
+
 static bool add_group(bl__lowering *l, const bl__fusion_group *group)
 {
-    bl__operand *inputs[BL__GROUP_INPUTS], *outputs[BL__GROUP_STEPS];
+    bl__operand *inputs[BL__GROUP_INPUTS], *outputs[BL__GROUP_STEPS + 1];
     size_t output_count = 0, count = group->member_count;
     bl__group *steps =
         bl__arena_take(&l->program->arena, offsetof(bl__group, step) + count * sizeof(bl__step));
@@ -82,6 +106,10 @@ static bool add_group(bl__lowering *l, const bl__fusion_group *group)
         outputs[output_count++] = bl__value_of(l, &node->outputs[0]);
     }
     const bl__node *last = l->graph->nodes[group->members[count - 1]];
+    if (!set_space(l, group, steps) || (group->reduction && !set_reduction(l, group, steps)))
+        return false;
+    if (group->reduction)
+        outputs[output_count++] = bl__value_of(l, &l->graph->nodes[group->reduction - 1]->outputs[0]);
     return bl__add_instruction(l, last, name, &bl__kernel_group, inputs, group->input_count, outputs,
                                output_count, steps) != NULL;
 }

@@ -115,7 +115,7 @@ Test(compile, a_program_as_text)
     bl_scope_push(graph, "encoder");
     bl_tensor *product = bl_label(bl_matmul(x, bl_use(graph, mean)), "mix");
     bl_scope_pop(graph);
-    bl_tensor *sum = bl_sum(bl_neg(product), BL_ALL_AXES, false);
+    bl_tensor *sum = bl_sum(bl_neg(product), BL_AXES(0), false);
     bl_program *program = bl_compile(context, sum, bl_assign(mean, product));
     char text[2000];
     size_t length = bl_program_format(program, text, sizeof(text));

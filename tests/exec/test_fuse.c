@@ -134,3 +134,43 @@ Test(fuse, large_groups)
     expect_same_bits(chain);
     expect_same_bits(sum);
 }
+
+/* A group may end in the sum of all elements of one of its values. */
+Test(fuse, a_sum_ends_a_group)
+{
+    const int64_t sizes[] = {3, 9, 513, 32768, 32769, 100003};
+    for (int i = 0; i < 6; i++) {
+        bl_graph_reset(graph);
+        bl_tensor *x = bl_div_scalar(bl_cast(bl_arange(graph, BL_I64, 0, (double)sizes[i], 1), BL_F32), 1000),
+                  *wrt[] = {x};
+        bl_tensor *y = bl_sub(bl_tanh(bl_mul_scalar(x, 2)), bl_square(x)),
+                  *sum = bl_sum(y, BL_ALL_AXES, false);
+        expect_same_bits(sum);
+        bl_tensor *gradient;
+        cr_assert_eq(bl_grad(&sum, 1, NULL, wrt, 1, &gradient), BL_OK);
+        bl_tensor *outputs[] = {sum, gradient, bl_mul(y, sum)};
+        for (int o = 0; o < 3; o++)
+            expect_same_bits(outputs[o]);
+        cr_expect_eq(instructions(outputs, 2, true), 1, "the derivative does not wait for the sum");
+        cr_expect_eq(instructions(outputs, 3, true), 2, "what needs the sum does");
+    }
+}
+
+Test(fuse, sums_that_stay_alone)
+{
+    bl_tensor *x = numbers(BL_SHAPE(ROWS, COLUMNS), 1), *row = numbers(BL_SHAPE(COLUMNS), 0.5);
+    bl_tensor *with_row = bl_sum(bl_exp(bl_add(x, row)), BL_ALL_AXES, false);
+    bl_tensor *turned = bl_sum(bl_exp(bl_transpose(x, 0, 1)), BL_ALL_AXES, true);
+    bl_tensor *rows = bl_sum(bl_exp(bl_neg(x)), BL_AXES(1), false);
+    bl_tensor *y = bl_exp(x),
+              *two = bl_add(bl_sum(y, BL_ALL_AXES, false), bl_sum(bl_neg(y), BL_ALL_AXES, false));
+    bl_tensor *of_full = bl_sum(bl_exp(bl_full(graph, BL_F32, BL_SHAPE(ROWS), 0.3)), BL_ALL_AXES, false);
+    bl_tensor *mean = bl_mean(bl_square(bl_sub(x, bl_mean(x, BL_ALL_AXES, false))), BL_ALL_AXES, false);
+    bl_tensor *outputs[] = {with_row, turned, rows, two, of_full, mean};
+    for (int i = 0; i < 6; i++)
+        expect_same_bits(outputs[i]);
+    cr_expect_eq(instructions(&with_row, 1, true), 2);
+    cr_expect_eq(instructions(&rows, 1, true), 2);
+    bl_tensor *nothing = bl_sum(bl_exp(bl_neg(numbers(BL_SHAPE(0, 3), 0))), BL_ALL_AXES, false);
+    expect_same_bits(nothing);
+}

@@ -326,7 +326,7 @@ Test(info, instructions_say_where_they_come_from)
     cr_expect(product.file && strstr(product.file, "test_info.c") && product.line == line);
     cr_expect(product.flops == 240 && product.bytes_read == 200 && product.bytes_written == 96);
     bl_instruction_info power = bl_program_instruction(program, 1);
-    cr_expect_str_eq(power.op, "exp");
+    cr_expect_str_eq(power.op, "exp+sum");
     cr_expect(!power.label && !power.scope);
     bl_program_free(program);
 }

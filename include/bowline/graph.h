@@ -19,8 +19,9 @@ BL_API bl_graph *bl_graph_new(bl_context *context);
 BL_API void bl_graph_free(bl_graph *graph);
 
 /* Forgets every node, scope and error, and keeps the memory, so that recording again allocates nothing once
- * the sizes have been seen. Tensors recorded before become unusable. Returns: nothing. Errors: none.
- * Ownership: unchanged. Threads: the context's. */
+ * the sizes have been seen, and recording the same again costs little more than comparing it. Tensors
+ * recorded before become unusable. Returns: nothing. Errors: none. Ownership: unchanged. Threads: the
+ * context's. */
 BL_API void bl_graph_reset(bl_graph *graph);
 
 /* The first error of the graph; code BL_OK when every builder so far succeeded.

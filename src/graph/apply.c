@@ -1,5 +1,6 @@
 /* Applying an op: the checks that all ops share, the shape rule, and the node. */
 #include "graph/graph.h"
+#include "graph/repeat.h"
 #include "graph/shape.h"
 #include "graph/text.h"
 
@@ -104,15 +105,24 @@ bl_tensor *bl_apply(bl_graph *graph, const bl_op *op, bl_tensor *const *inputs, 
 {
     if (!graph)
         return NULL;
+    bl__node *again = bl__repeat(graph, op, inputs, input_count, attributes);
+    if (again)
+        return &again->outputs[0];
     if (!check_op(graph, op) || !check_inputs(graph, op, inputs, input_count))
         return &graph->invalid;
     if (op->attributes_size > 0 && !attributes)
         return bl__fail(graph, BL_ERR_ARGUMENT, op->name, "the attributes are NULL");
 
-    bl_infer_call call = {
-        .op = op, .graph = graph, .attributes = attributes, .inputs = inputs, .input_count = input_count};
-    for (int i = 0; i < op->output_count; i++)
+    bl_infer_call call; /* large: what no rule looks at is not set */
+    call.op = op;
+    call.graph = graph;
+    call.attributes = attributes;
+    call.inputs = inputs;
+    call.input_count = input_count;
+    for (int i = 0; i < op->output_count; i++) {
         call.dtype[i] = BL_DTYPE_COUNT;
+        call.shape[i].rank = 0;
+    }
     bl_status status = op->infer(&call);
     if (status != BL_OK) {
         if (graph->error.code == BL_OK)

@@ -1,5 +1,7 @@
 /* The tape: nodes, and the scopes they are recorded in. */
 #include "graph/graph.h"
+#include "graph/hash.h"
+#include "graph/repeat.h"
 #include "graph/use.h"
 
 #include <stddef.h>
@@ -42,13 +44,15 @@ void bl_graph_reset(bl_graph *graph)
     bl__origins_clear(graph);
     bl__arena_reset(&graph->arena);
     graph->pending = NULL;
+    bl__repeat_reset(graph);
     graph->node_count = 0;
     graph->located = 0;
     graph->inputs = 0;
     graph->streams = 0;
     graph->scope = NULL;
     graph->lost_scopes = 0;
-    graph->error = (bl_error){.code = BL_OK};
+    if (graph->error.code != BL_OK)
+        graph->error = (bl_error){.code = BL_OK};
 }
 
 const bl_error *bl_graph_error(const bl_graph *graph)
@@ -117,21 +121,18 @@ int bl__axis(int axis, int rank)
 
 /* ---- nodes ---- */
 
-/* Sizes in the arena: those of an input where they are the same. */
-static const int64_t *shared_sizes(bl_graph *graph, bl_tensor *const *inputs, size_t count, bl_shape shape)
+/* Sizes that are there already: those of an input where they are the same; else NULL. */
+static const int64_t *shared_sizes(bl_tensor *const *inputs, size_t count, const bl_shape *shape)
 {
     static const int64_t scalar[1] = {0};
-    if (shape.rank == 0)
+    if (shape->rank == 0)
         return scalar;
-    size_t bytes = (size_t)shape.rank * sizeof(int64_t);
     for (size_t i = 0; i < count; i++) {
-        if (inputs[i]->rank == shape.rank && memcmp(inputs[i]->size, shape.size, bytes) == 0)
+        if (inputs[i]->rank == shape->rank &&
+            memcmp(inputs[i]->size, shape->size, (size_t)shape->rank * sizeof(*shape->size)) == 0)
             return inputs[i]->size;
     }
-    int64_t *sizes = bl__arena_take(&graph->arena, bytes);
-    if (sizes)
-        memcpy(sizes, shape.size, bytes);
-    return sizes;
+    return NULL;
 }
 
 static bool reserve_node(bl_graph *graph)
@@ -142,43 +143,53 @@ static bool reserve_node(bl_graph *graph)
            bl__grow(&graph->context->allocator, &graph->nodes, &graph->node_capacity, sizeof(*graph->nodes));
 }
 
-bl__node *bl__append(bl_graph *graph, const bl_op *op, bl_tensor *const *inputs, size_t input_count,
-                     const void *attributes, const bl_dtype *dtypes, const bl_shape *shapes)
+/* Fills in the outputs; `own` is where sizes go that are not shared. */
+static void set_outputs(bl__node *node, const int64_t *const *shared, int64_t *own, const bl_dtype *dtypes,
+                        const bl_shape *shapes)
 {
-    size_t outputs_bytes = (size_t)op->output_count * sizeof(bl_tensor);
-    size_t inputs_bytes = bl__inputs_bytes(input_count);
-    size_t bytes = (sizeof(bl__node) + outputs_bytes + 15) / 16 * 16;
-    const bl__origin *origin = bl__origin_of(graph, (bl__origin){.graph = graph, .scope = graph->scope});
-    bl__arena_mark before = bl__arena_position(&graph->arena);
-    unsigned char *block = NULL;
-    if (origin && reserve_node(graph))
-        block = bl__arena_take(&graph->arena, bytes + inputs_bytes + op->attributes_size);
-    if (!block)
-        return NULL;
-    bl__node *node = (bl__node *)(void *)block;
-    *node = (bl__node){.op = op,
-                       .inputs = (bl_tensor **)(void *)(block + bytes),
-                       .origin = origin,
-                       .id = (uint32_t)graph->node_count,
-                       .input_count = (uint32_t)input_count};
-    if (input_count > 0)
-        memcpy(node->inputs, inputs, input_count * sizeof(bl_tensor *));
-    if (op->attributes_size > 0)
-        memcpy(bl__attributes(node), attributes, op->attributes_size);
-    for (int i = 0; i < op->output_count; i++) {
-        const int64_t *sizes = shared_sizes(graph, inputs, input_count, shapes[i]);
-        if (!sizes) {
-            bl__arena_rewind(&graph->arena, before);
-            return NULL;
-        }
+    for (int i = 0; i < node->op->output_count; i++) {
         node->outputs[i] = (bl_tensor){.node = node,
-                                       .size = sizes,
+                                       .size = shared[i] ? shared[i] : own,
                                        .count = bl_shape_count(shapes[i]),
                                        .rank = (uint8_t)shapes[i].rank,
                                        .dtype = (uint8_t)dtypes[i],
                                        .output = (uint8_t)i};
+        for (int d = 0; d < shapes[i].rank && !shared[i]; d++)
+            *own++ = shapes[i].size[d];
     }
-    graph->nodes[graph->node_count++] = node;
+}
+
+bl__node *bl__append(bl_graph *graph, const bl_op *op, bl_tensor *const *inputs, size_t input_count,
+                     const void *attributes, const bl_dtype *dtypes, const bl_shape *shapes)
+{
+    bl__node *node = bl__repeat_typed(graph, op, inputs, input_count, attributes, dtypes, shapes);
+    if (node)
+        return node;
+    const int64_t *shared[BL_MAX_OUTPUTS];
+    size_t before_sizes = (bl__node_bytes(op, input_count) + 15) / 16 * 16, bytes = before_sizes;
+    for (int i = 0; i < op->output_count; i++) {
+        shared[i] = shared_sizes(inputs, input_count, &shapes[i]);
+        bytes += shared[i] ? 0 : (size_t)shapes[i].rank * sizeof(int64_t);
+    }
+    const bl__origin *origin = bl__origin_here(graph);
+    if (origin && reserve_node(graph))
+        node = bl__arena_take(&graph->arena, bytes);
+    if (!node)
+        return NULL;
+    unsigned char *block = (unsigned char *)node;
+    *node = (bl__node){.op = op,
+                       .inputs = (bl_tensor **)(void *)(block + bl__outputs_end(op)),
+                       .origin = origin,
+                       .id = (uint32_t)graph->node_count,
+                       .input_count = (uint32_t)input_count,
+                       .bytes = bytes};
+    if (input_count > 0)
+        memcpy(node->inputs, inputs, input_count * sizeof(bl_tensor *));
+    if (op->attributes_size > 0)
+        memcpy(bl__attributes(node), attributes, op->attributes_size);
+    set_outputs(node, shared, (int64_t *)(void *)(block + before_sizes), dtypes, shapes);
+    node->hash = bl__node_hash(node);
+    bl__count_node(graph, node);
     return node;
 }
 
@@ -265,6 +276,7 @@ void bl__graph_rewind(bl_graph *graph, const bl__graph_mark *mark)
     graph->pending = mark->pending;
     bl__arena_rewind(&graph->arena, mark->arena);
     graph->node_count = mark->node_count;
+    bl__repeat_rewind(graph);
     graph->located = mark->located;
     graph->inputs = mark->inputs;
     graph->streams = mark->streams;

@@ -35,8 +35,10 @@ struct bl__node {
     const bl_op *op;
     bl_tensor **inputs;
     const bl__origin *origin;
+    uint64_t hash; /* see hash.h */
     uint32_t id;
     uint32_t input_count;
+    size_t bytes;        /* of the arena: with outputs, inputs, attributes, and sizes that no input has */
     bl_tensor outputs[]; /* op->output_count of them */
 };
 
@@ -44,6 +46,17 @@ struct bl__node {
 static inline size_t bl__inputs_bytes(size_t input_count)
 {
     return (input_count * sizeof(bl_tensor *) + 15) / 16 * 16;
+}
+
+/* The block of a node, up to its attributes' end. */
+static inline size_t bl__outputs_end(const bl_op *op)
+{
+    return (sizeof(bl__node) + (size_t)op->output_count * sizeof(bl_tensor) + 15) / 16 * 16;
+}
+
+static inline size_t bl__node_bytes(const bl_op *op, size_t input_count)
+{
+    return bl__outputs_end(op) + bl__inputs_bytes(input_count) + op->attributes_size;
 }
 
 static inline void *bl__attributes(const bl__node *node)
@@ -67,8 +80,17 @@ typedef struct bl__use {
 } bl__use;
 
 enum {
-    BL__ORIGIN_CACHE = 16 /* a power of two */
+    BL__ORIGIN_CACHE = 16, /* a power of two */
+    BL__STRETCHES = 4      /* that a graph remembers: see optim/again.h */
 };
+
+/* A stretch of the tape, from node `first` on, that an optimizer recorded; the record stands at its end in
+ * the arena. Nothing is known of it unless the lineage is still the graph's. */
+typedef struct bl__stretch {
+    uint64_t lineage;
+    int64_t first;
+    struct bl__minimized *record;
+} bl__stretch;
 
 struct bl_graph {
     bl_context *context;
@@ -78,17 +100,24 @@ struct bl_graph {
     size_t node_capacity;
     int64_t node_count;
     int64_t located;        /* nodes before it know their caller's place, or never will */
+    int64_t last_count;     /* nodes of the recording before, as far as they can be compared: see repeat.h */
+    int64_t repeated;       /* the first so many are the same as in it, at the same addresses */
+    uint64_t places;        /* a hash of where its nodes were recorded */
+    uint64_t lineage;       /* of the tape: recordings that share it have their `repeated` nodes in common */
     int64_t inputs;         /* bl_input leaves so far */
     uint64_t streams;       /* random draws so far */
     const bl__scope *scope; /* the open one */
     const bl__origin *origins[BL__ORIGIN_CACHE]; /* recent records in the arena, by hash */
+    const bl__origin *plain;                     /* the last one of a scope alone; NULL for none */
     size_t lost_scopes;                          /* pushes that failed since, whose pops do nothing */
     bl__use *uses;                               /* open-addressed by parameter id; capacity a power of two */
     size_t use_capacity;
     size_t use_count;
     struct bl__pending
-        *pending;      /* updates of states that layers asked for, the newest first: ops/pending.h */
-    bl_tensor invalid; /* what builders return after an error; its node is NULL */
+        *pending; /* updates of states that layers asked for, the newest first: ops/pending.h */
+    bl__stretch stretches[BL__STRETCHES];
+    unsigned next_stretch; /* the one to be forgotten next */
+    bl_tensor invalid;     /* what builders return after an error; its node is NULL */
     bl_error error;
 };
 
@@ -123,6 +152,8 @@ bl_tensor *bl__append_leaf(bl_graph *graph, const bl_op *op, const void *attribu
 /* The record of an origin in the arena, mostly the same for the same one; NULL without memory, nothing
  * reported. */
 const bl__origin *bl__origin_of(bl_graph *graph, bl__origin origin);
+/* The same for a node that is appended in the open scope. */
+const bl__origin *bl__origin_here(bl_graph *graph);
 /* Forgets the records, which a rewind of the arena drops. */
 void bl__origins_clear(bl_graph *graph);
 

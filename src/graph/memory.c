@@ -148,6 +148,14 @@ void bl__arena_reset(bl__arena *arena)
     arena->used = 0;
 }
 
+size_t bl__arena_bytes(const bl__arena *arena)
+{
+    size_t bytes = 0;
+    for (const bl__chunk *chunk = arena->first; chunk; chunk = chunk->next)
+        bytes += sizeof(*chunk) + chunk->capacity;
+    return bytes;
+}
+
 bl__arena_mark bl__arena_position(const bl__arena *arena)
 {
     return (bl__arena_mark){arena->current, arena->used};
@@ -188,11 +196,12 @@ static bool next_chunk(bl__arena *arena, size_t bytes)
     return true;
 }
 
-static void *take(bl__arena *arena, size_t bytes, size_t alignment)
+/* `alignment` is a power of two. */
+static inline void *take(bl__arena *arena, size_t bytes, size_t alignment)
 {
     if (bytes > (size_t)INT64_MAX / 2)
         return NULL;
-    size_t start = (arena->used + alignment - 1) / alignment * alignment;
+    size_t start = (arena->used + alignment - 1) & ~(alignment - 1);
     if (!arena->current || start > arena->current->capacity || bytes > arena->current->capacity - start) {
         if (!next_chunk(arena, bytes ? bytes : 1))
             return NULL;
@@ -210,6 +219,21 @@ void *bl__arena_take(bl__arena *arena, size_t bytes)
 void *bl__arena_take_aligned(bl__arena *arena, size_t bytes)
 {
     return take(arena, bytes, BL__ALIGNMENT);
+}
+
+bool bl__arena_take_again(bl__arena *arena, const void *block, size_t bytes)
+{
+    bl__chunk *chunk = arena->current;
+    size_t start = (arena->used + 15) & ~(size_t)15;
+    if (chunk && chunk->data + start != block) { /* it had no room in this chunk */
+        chunk = chunk->next;
+        start = 0;
+    }
+    if (!chunk || chunk->data + start != block || start > chunk->capacity || bytes > chunk->capacity - start)
+        return false;
+    arena->current = chunk;
+    arena->used = start + bytes;
+    return true;
 }
 
 char *bl__arena_string(bl__arena *arena, const char *text)

@@ -50,11 +50,16 @@ typedef struct bl__arena_mark {
 void bl__arena_init(bl__arena *arena, const bl_allocator *allocator);
 void bl__arena_free(bl__arena *arena);
 void bl__arena_reset(bl__arena *arena);
+/* Bytes that the arena holds from the allocator. */
+size_t bl__arena_bytes(const bl__arena *arena);
 bl__arena_mark bl__arena_position(const bl__arena *arena);
 void bl__arena_rewind(bl__arena *arena, bl__arena_mark mark);
 /* `bytes` not zeroed and aligned to 16 (or to 64); NULL without memory. 0 bytes give a valid pointer. */
 void *bl__arena_take(bl__arena *arena, size_t bytes);
 void *bl__arena_take_aligned(bl__arena *arena, size_t bytes);
+/* Takes a block where one of `bytes` was taken before the arena was reset; false, and nothing changed, unless
+ * that is where the next one comes to stand. */
+bool bl__arena_take_again(bl__arena *arena, const void *block, size_t bytes);
 /* A copy of a string; NULL without memory. */
 char *bl__arena_string(bl__arena *arena, const char *text);
 

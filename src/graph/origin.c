@@ -1,5 +1,5 @@
 /* Where nodes were recorded and what they are called: places and labels. */
-#include "graph/graph.h"
+#include "graph/hash.h"
 
 static size_t hash(const bl__origin *origin)
 {
@@ -20,8 +20,16 @@ const bl__origin *bl__origin_of(bl_graph *graph, bl__origin origin)
     return *recent = made;
 }
 
+const bl__origin *bl__origin_here(bl_graph *graph)
+{
+    if (!graph->plain || graph->plain->scope != graph->scope)
+        graph->plain = bl__origin_of(graph, (bl__origin){.graph = graph, .scope = graph->scope});
+    return graph->plain;
+}
+
 void bl__origins_clear(bl_graph *graph)
 {
+    graph->plain = NULL;
     for (size_t i = 0; i < BL__ORIGIN_CACHE; i++)
         graph->origins[i] = NULL;
 }
@@ -31,18 +39,24 @@ bl_tensor *bl_at(bl_tensor *tensor, const char *file, int line)
     bl_graph *graph = bl__graph_of(tensor);
     if (!graph)
         return tensor;
+    const bl__origin *from = NULL, *made = NULL;
     for (; graph->located < graph->node_count; graph->located++) {
         bl__node *node = graph->nodes[graph->located];
         if (node->origin->file)
             continue;
-        bl__origin origin = *node->origin;
-        origin.file = file;
-        origin.line = line;
-        const bl__origin *made = bl__origin_of(graph, origin);
+        if (node->origin != from) {
+            from = node->origin;
+            bl__origin origin = *from;
+            origin.file = file;
+            origin.line = line;
+            made = bl__origin_of(graph, origin);
+            graph->places = bl__mix(graph->places ^ node->id, (uintptr_t)from->scope);
+        }
         if (!made)
             return bl__fail(graph, BL_ERR_MEMORY, "at", "no memory for a place");
         node->origin = made;
     }
+    graph->places = bl__mix(bl__mix(graph->places, (uintptr_t)file), (uint64_t)line);
     if (!tensor->node)
         bl__report_place(graph->context, &graph->error, file, line);
     return tensor;

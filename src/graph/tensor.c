@@ -28,10 +28,11 @@ size_t bl_dtype_size(bl_dtype dtype)
 
 bl_shape bl_shape_of(int rank, const int64_t *sizes)
 {
-    bl_shape shape = {.rank = -1};
     if (rank < 0 || rank > BL_MAX_RANK || (rank > 0 && !sizes))
-        return shape;
+        return (bl_shape){.rank = -1};
+    bl_shape shape;
     shape.rank = rank;
+    memset(shape.size, 0, sizeof(shape.size));
     for (int d = 0; d < rank; d++)
         shape.size[d] = sizes[d];
     return shape;

@@ -1,5 +1,6 @@
 /* Parameters on a graph: one node a parameter, however often and by whatever name it is used. */
 #include "graph/use.h"
+#include "graph/hash.h"
 #include "graph/params.h"
 #include "ops/attributes.h"
 #include "ops/registry.h"
@@ -68,9 +69,11 @@ static void drop(bl_graph *graph, size_t at)
 
 void bl__uses_clear(bl_graph *graph)
 {
-    for (size_t i = 0; i < graph->use_capacity; i++)
-        bl__parameter_release(graph->uses[i].parameter);
-    if (graph->use_capacity > 0)
+    for (size_t i = 0; i < graph->use_capacity && graph->use_count > 0; i++) {
+        if (graph->uses[i].parameter)
+            bl__parameter_release(graph->uses[i].parameter);
+    }
+    if (graph->use_count > 0)
         memset(graph->uses, 0, graph->use_capacity * sizeof(*graph->uses));
     graph->use_count = 0;
 }
@@ -91,16 +94,12 @@ void bl__uses_rewind(bl_graph *graph, int64_t node_count)
 
 /* ---- gradients ---- */
 
-bool bl__use_note_gradient(bl_graph *graph, const bl_parameter *parameter, uint64_t optimizer,
-                           bl_tensor *gradient)
+void bl__use_note_gradient(bl_graph *graph, const bl_parameter *parameter, uint64_t optimizer,
+                           bl_tensor *gradient, bl__used_gradient *note)
 {
     bl__use *use = find(graph, parameter);
-    bl__used_gradient *note = use ? bl__arena_take(&graph->arena, sizeof(*note)) : NULL;
-    if (!note)
-        return false;
     *note = (bl__used_gradient){optimizer, gradient, graph->node_count, use->gradients};
     use->gradients = note;
-    return true;
 }
 
 bl_tensor *bl__use_gradient(const bl_graph *graph, const bl_parameter *parameter, uint64_t optimizer)
@@ -111,6 +110,24 @@ bl_tensor *bl__use_gradient(const bl_graph *graph, const bl_parameter *parameter
             return note->gradient;
     }
     return NULL;
+}
+
+/* ---- again ---- */
+
+bool bl__is_used(const bl_graph *graph, const bl_parameter *parameter)
+{
+    return find(graph, parameter) != NULL;
+}
+
+bool bl__use_again(bl_graph *graph, bl_parameter *parameter, bl__node *node)
+{
+    const bl__parameter_attributes *attributes = bl__attributes(node);
+    if (attributes->parameter != parameter || attributes->generation != atomic_load(&parameter->generation) ||
+        bl__node_hash(node) != node->hash || !reserve(graph))
+        return false;
+    *slot_of(graph, parameter->id) = (bl__use){bl__parameter_retain(parameter), &node->outputs[0], NULL};
+    graph->use_count++;
+    return true;
 }
 
 /* ---- builders ---- */

@@ -12,9 +12,16 @@ typedef struct bl__used_gradient {
     struct bl__used_gradient *next;
 } bl__used_gradient;
 
-/* Notes the gradient that an optimizer used for a parameter of the graph; false without memory. */
-bool bl__use_note_gradient(bl_graph *graph, const struct bl_parameter *parameter, uint64_t optimizer,
-                           bl_tensor *gradient);
+/* Notes in `note`, which stands in the graph's arena, the gradient that an optimizer used for a parameter of
+ * the graph. */
+void bl__use_note_gradient(bl_graph *graph, const struct bl_parameter *parameter, uint64_t optimizer,
+                           bl_tensor *gradient, bl__used_gradient *note);
+
+/* bl_use of a parameter, for which the recording before had a node, this one, that will be taken over. False,
+ * nothing changed, when the node is another parameter's or an earlier time's, or without memory. */
+bool bl__use_again(bl_graph *graph, struct bl_parameter *parameter, bl__node *node);
+/* Whether the graph has a node for a parameter. */
+bool bl__is_used(const bl_graph *graph, const struct bl_parameter *parameter);
 
 /* The newest gradient noted; NULL when there is none. */
 bl_tensor *bl__use_gradient(const bl_graph *graph, const struct bl_parameter *parameter, uint64_t optimizer);

@@ -4,7 +4,7 @@
 #include "graph/text.h"
 #include "graph/use.h"
 #include "ops/pending.h"
-#include "optim/optimizer.h"
+#include "optim/again.h"
 
 bl_tensor *bl__decayed(const bl__update *update, double weight_decay)
 {
@@ -101,24 +101,25 @@ static bool update_one(bl_optimizer *optimizer, bl_graph *graph, bl_parameter *p
     return true;
 }
 
-/* Notes the gradients that were used, for bl_optimizer_gradient. */
-static bool note_gradients(const bl_optimizer *optimizer, bl_graph *graph, bl_parameter *const *parameters,
-                           bl_tensor *const *gradients, size_t count)
+/* Notes the gradients that were used, for bl_optimizer_gradient; NULL without memory. */
+static bl__used_gradient *note_gradients(const bl_optimizer *optimizer, bl_graph *graph,
+                                         bl_parameter *const *parameters, bl_tensor *const *gradients,
+                                         size_t count)
 {
-    for (size_t i = 0; i < count; i++) {
-        if (!bl_is_unreached(gradients[i]) &&
-            !bl__use_note_gradient(graph, parameters[i], optimizer->lr->id, gradients[i])) {
-            bl__fail(graph, BL_ERR_MEMORY, "optimizer_update", "no memory to note the gradient of %s",
-                     parameters[i]->name);
-            return false;
-        }
+    bl__used_gradient *notes = bl__arena_take(&graph->arena, count * sizeof(*notes));
+    if (!notes)
+        bl__fail(graph, BL_ERR_MEMORY, "optimizer_update", "no memory to note the gradients");
+    for (size_t i = 0; notes && i < count; i++) {
+        if (!bl_is_unreached(gradients[i]))
+            bl__use_note_gradient(graph, parameters[i], optimizer->lr->id, gradients[i], &notes[i]);
     }
-    return true;
+    return notes;
 }
 
 /* `loss`, where it is not NULL, brings the updates of the layers that it is made from. */
 static bl_tensor *record(bl_optimizer *optimizer, bl_graph *graph, bl_parameter *const *parameters,
-                         bl_tensor *const *gradients, size_t count, const bl_tensor *loss)
+                         bl_tensor *const *gradients, size_t count, const bl_tensor *loss,
+                         bl__used_gradient **notes)
 {
     if (!check(optimizer, graph, parameters, gradients, count))
         return &graph->invalid;
@@ -138,7 +139,9 @@ static bl_tensor *record(bl_optimizer *optimizer, bl_graph *graph, bl_parameter 
         effects[effect_count++] = bl_assign(optimizer->step, step);
         result = bl_group(graph, effects, effect_count);
     }
-    if (!bl_tensor_valid(result) || !note_gradients(optimizer, graph, parameters, gradients, count)) {
+    if (bl_tensor_valid(result))
+        *notes = note_gradients(optimizer, graph, parameters, gradients, count);
+    if (!bl_tensor_valid(result) || !*notes) {
         bl__optimizer_forget(optimizer, states);
         return &graph->invalid;
     }
@@ -174,10 +177,11 @@ bl_tensor *bl_optimizer_update(bl_optimizer *optimizer, bl_parameter *const *par
                                bl_tensor *const *gradients, size_t count)
 {
     bl_tensor *result;
+    bl__used_gradient *notes;
     bl_graph *graph = graph_of(optimizer, "optimizer_update", gradients, count, &result);
     if (!graph)
         return result;
-    return kept(optimizer, graph, record(optimizer, graph, parameters, gradients, count, NULL));
+    return kept(optimizer, graph, record(optimizer, graph, parameters, gradients, count, NULL, &notes));
 }
 
 /* ---- sugar ---- */
@@ -187,11 +191,36 @@ static size_t trainable(const bl_graph *graph, const bl_tensor *loss, bl_tensor 
 {
     size_t count = 0;
     for (int64_t id = 0; id <= loss->node->id; id++) {
-        bl_tensor *tensor = &graph->nodes[id]->outputs[0];
-        if (bl_parameter_trainable(bl_tensor_parameter(tensor)))
-            tensors[count++] = tensor;
+        if (bl__is_trainable(graph->nodes[id]))
+            tensors[count++] = &graph->nodes[id]->outputs[0];
     }
     return count;
+}
+
+/* Records the whole of it; what it worked on and came to stands in *done. */
+static bl_tensor *minimize_anew(bl_optimizer *optimizer, bl_graph *graph, bl_tensor *loss,
+                                bl__minimization *done)
+{
+    const char *op = "minimize";
+    size_t bytes = graph->use_count * sizeof(bl_tensor *);
+    *done = (bl__minimization){.loss = loss,
+                               .tensors = bl__arena_take(&graph->arena, bytes),
+                               .gradients = bl__arena_take(&graph->arena, bytes),
+                               .parameters = bl__arena_take(&graph->arena, bytes)};
+    if (!done->tensors || !done->gradients || !done->parameters)
+        return bl__fail(graph, BL_ERR_MEMORY, op, "no memory for %zu parameters", graph->use_count);
+    done->count = trainable(graph, loss, done->tensors);
+    if (bl_grad(&loss, 1, NULL, done->tensors, done->count, done->gradients) != BL_OK)
+        return &graph->invalid;
+    for (size_t i = 0; i < done->count; i++) {
+        if (bl_is_unreached(done->gradients[i]))
+            continue;
+        done->gradients[done->reached] = done->gradients[i];
+        done->parameters[done->reached++] = bl_tensor_parameter(done->tensors[i]);
+    }
+    if (done->reached == 0)
+        return bl__fail(graph, BL_ERR_ARGUMENT, op, "the loss reaches no trainable parameter");
+    return record(optimizer, graph, done->parameters, done->gradients, done->reached, loss, &done->notes);
 }
 
 static bl_tensor *minimize(bl_optimizer *optimizer, bl_graph *graph, bl_tensor *loss)
@@ -202,24 +231,15 @@ static bl_tensor *minimize(bl_optimizer *optimizer, bl_graph *graph, bl_tensor *
     if (loss->count != 1)
         return bl__fail(graph, BL_ERR_SHAPE, op, "the loss is %s, not of one element",
                         BL__SHAPE_TEXT(bl_tensor_shape(loss)));
-    size_t bytes = graph->use_count * sizeof(bl_tensor *);
-    bl_tensor **tensors = bl__arena_take(&graph->arena, bytes);
-    bl_tensor **gradients = bl__arena_take(&graph->arena, bytes);
-    bl_parameter **parameters = bl__arena_take(&graph->arena, bytes);
-    if (!tensors || !gradients || !parameters)
-        return bl__fail(graph, BL_ERR_MEMORY, op, "no memory for %zu parameters", graph->use_count);
-    size_t count = trainable(graph, loss, tensors), reached = 0;
-    if (bl_grad(&loss, 1, NULL, tensors, count, gradients) != BL_OK)
-        return &graph->invalid;
-    for (size_t i = 0; i < count; i++) {
-        if (bl_is_unreached(gradients[i]))
-            continue;
-        gradients[reached] = gradients[i];
-        parameters[reached++] = bl_tensor_parameter(tensors[i]);
-    }
-    if (reached == 0)
-        return bl__fail(graph, BL_ERR_ARGUMENT, op, "the loss reaches no trainable parameter");
-    return record(optimizer, graph, parameters, gradients, reached, loss);
+    bl_tensor *again = bl__minimize_again(optimizer, graph, loss);
+    if (again)
+        return again;
+    bl__minimization_start start = bl__minimize_begin(graph);
+    bl__minimization done;
+    done.result = minimize_anew(optimizer, graph, loss, &done);
+    if (bl_tensor_valid(done.result))
+        bl__minimize_remember(optimizer, graph, &start, &done);
+    return done.result;
 }
 
 bl_tensor *bl_minimize(bl_optimizer *optimizer, bl_tensor *loss)

@@ -1,0 +1,21 @@
+/* Private. Hashes of what nodes compute, to find a program for them again; never a proof that two are the
+ * same. */
+#ifndef BOWLINE_GRAPH_HASH_H
+#define BOWLINE_GRAPH_HASH_H
+
+#include "graph/graph.h"
+
+/* A hash with one word more. */
+static inline uint64_t bl__mix(uint64_t hash, uint64_t word)
+{
+    hash = (hash ^ word) * UINT64_C(0x9e3779b97f4a7c15);
+    return hash ^ hash >> 29;
+}
+
+/* The hash of a node whose fields are set: of its op, its attributes, the dtypes and shapes of a leaf, and
+ * the hashes of its inputs, so that it stands for all that the node is made from, wherever on a tape that is.
+ * A parameter counts by its id and generation, an input by its ordinal; the values of a constant do not
+ * count. */
+uint64_t bl__node_hash(const bl__node *node);
+
+#endif

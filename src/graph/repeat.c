@@ -1,0 +1,128 @@
+/* Recording the same again: see repeat.h. */
+#include "graph/repeat.h"
+#include "graph/hash.h"
+#include "ops/keys.h"
+
+#include <string.h>
+
+/* Tapes get a number when they begin to differ from the one before. */
+static void begin_lineage(bl_graph *graph)
+{
+    graph->lineage = atomic_fetch_add_explicit(&graph->context->next_id, 1, memory_order_relaxed);
+}
+
+static void note_place(bl_graph *graph, const bl__origin *origin)
+{
+    graph->places = bl__mix(graph->places, (uintptr_t)origin->scope);
+}
+
+void bl__count_node(bl_graph *graph, bl__node *node)
+{
+    if (graph->repeated == graph->node_count)
+        begin_lineage(graph);
+    note_place(graph, node->origin);
+    graph->nodes[graph->node_count++] = node;
+}
+
+void bl__repeat_reset(bl_graph *graph)
+{
+    graph->last_count = graph->node_count;
+    graph->repeated = 0;
+    graph->places = 0;
+}
+
+void bl__repeat_rewind(bl_graph *graph)
+{
+    graph->last_count = 0;
+    if (graph->repeated > graph->node_count)
+        graph->repeated = graph->node_count;
+    begin_lineage(graph);
+}
+
+static bool same_bytes(const void *a, const void *b, size_t bytes)
+{
+    return bytes == 0 || memcmp(a, b, bytes) == 0;
+}
+
+/* Whether the attributes are the same, and what they point at too. A parameter that was freed may have left
+ * its place to another: it counts by its id, and two hashes that differ in one word are never equal. */
+static bool same_attributes(const bl__node *node, const void *attributes)
+{
+    if (!same_bytes(bl__attributes(node), attributes, node->op->attributes_size))
+        return false;
+    bool names_parameter = node->op->key == BL__KEY_parameter || node->op->key == BL__KEY_assign ||
+                           node->op->key == BL__KEY_assign_slice;
+    return !names_parameter || bl__node_hash(node) == node->hash;
+}
+
+/* Whether the node is one of the op, from the same inputs and attributes. */
+static bool is_made_from(const bl__node *node, const bl_op *op, bl_tensor *const *inputs, size_t input_count,
+                         const void *attributes)
+{
+    if (node->op != op || node->input_count != input_count)
+        return false;
+    for (size_t i = 0; i < input_count; i++) {
+        if (node->inputs[i] != inputs[i])
+            return false;
+    }
+    return op->attributes_size == 0 || same_attributes(node, attributes);
+}
+
+/* Takes the node of the recording before where it stands; NULL, with nothing changed, when that is not where
+ * the next one comes to stand, or it is made from something else. */
+static bl__node *take_again(bl_graph *graph, const bl_op *op, bl_tensor *const *inputs, size_t input_count,
+                            const void *attributes)
+{
+    bl__node *node = graph->nodes[graph->node_count];
+    const bl__origin *origin = bl__origin_here(graph);
+    bl__arena_mark before = bl__arena_position(&graph->arena);
+    if (!origin || !bl__arena_take_again(&graph->arena, node, 0)) /* before its bytes are read */
+        return NULL;
+    if (is_made_from(node, op, inputs, input_count, attributes) &&
+        bl__arena_take_again(&graph->arena, node, node->bytes)) {
+        node->origin = origin;
+        note_place(graph, origin);
+        graph->node_count = ++graph->repeated;
+        return node;
+    }
+    bl__arena_rewind(&graph->arena, before);
+    return NULL;
+}
+
+bl__node *bl__repeat(bl_graph *graph, const bl_op *op, bl_tensor *const *inputs, size_t input_count,
+                     const void *attributes)
+{
+    if (!bl__in_step(graph) || !op || op->key == 0 || (op->flags & BL_OP_LEAF) || !inputs ||
+        (op->attributes_size > 0 && !attributes))
+        return NULL;
+    return take_again(graph, op, inputs, input_count, attributes);
+}
+
+static bool same_types(const bl__node *node, const bl_dtype *dtypes, const bl_shape *shapes)
+{
+    for (int i = 0; i < node->op->output_count; i++) {
+        const bl_tensor *output = &node->outputs[i];
+        if (output->dtype != dtypes[i] || output->rank != shapes[i].rank ||
+            !same_bytes(output->size, shapes[i].size, output->rank * sizeof(*output->size)))
+            return false;
+    }
+    return true;
+}
+
+bl__node *bl__repeat_typed(bl_graph *graph, const bl_op *op, bl_tensor *const *inputs, size_t input_count,
+                           const void *attributes, const bl_dtype *dtypes, const bl_shape *shapes)
+{
+    if (!bl__in_step(graph) || !bl__origin_here(graph)) /* the record stays, whatever is rewound */
+        return NULL;
+    bl__arena_mark before = bl__arena_position(&graph->arena);
+    bl__node *node = take_again(graph, op, inputs, input_count, attributes);
+    if (!node)
+        return NULL;
+    for (int i = 0; i < op->output_count; i++)
+        node->outputs[i].unreached = false;
+    if (same_types(node, dtypes, shapes))
+        return node;
+    bl__arena_rewind(&graph->arena, before);
+    graph->node_count = --graph->repeated;
+    return NULL;
+}

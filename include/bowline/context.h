@@ -4,6 +4,8 @@
 
 #include "error.h"
 
+#include <stdint.h>
+
 BL_BEGIN_DECLS
 
 typedef struct bl_context bl_context;
@@ -19,14 +21,17 @@ typedef struct bl_allocator {
 
 typedef struct bl_context_options {
     bl_allocator allocator;
-    int threads; /* that one run may use, the caller's own included; 1 or more */
+    int threads;            /* that one run may use, the caller's own included; 1 or more */
+    size_t cached_programs; /* freed programs kept for the next compile of the same: at most so many, default
+                               64; 0: none. See bl_program_free */
+    size_t cached_bytes;    /* and at most so many bytes of theirs, default 64 MiB */
 } bl_context_options;
 
-/* The options of a context that the caller does not wish to edit: the C library's allocator, and as many
- * threads as this process may use CPUs. The threads are the context's own; they are made when a program is
- * compiled that has work for several, take no signals, sleep while there is nothing to do, and end with the
- * context. A program's bits do not depend on how many there are. Returns: the options. Errors: none.
- * Ownership: a value. Threads: any. */
+/* The options of a context that the caller does not wish to edit: the C library's allocator, the defaults
+ * named above, and as many threads as this process may use CPUs. The threads are the context's own; they are
+ * made when a program is compiled that has work for several, take no signals, sleep while there is nothing to
+ * do, and end with the context. A program's bits do not depend on how many there are. Returns: the options.
+ * Errors: none. Ownership: a value. Threads: any. */
 BL_API bl_context_options bl_context_defaults(void);
 
 /* A new context. One context serves one thread at a time; different contexts are independent.
@@ -52,6 +57,22 @@ BL_API const bl_error *bl_context_error(const bl_context *context);
 /* Forgets the context's last error.
  * Returns: nothing. Errors: none. Ownership: unchanged. Threads: the context's. */
 BL_API void bl_context_clear_error(bl_context *context);
+
+/* What the context keeps of freed programs, and how often that helped. */
+typedef struct bl_cache_info {
+    uint64_t hits;   /* compiles that were given a kept program */
+    uint64_t misses; /* compiles that made a new one */
+    size_t programs; /* kept now */
+    size_t bytes;    /* of theirs */
+} bl_cache_info;
+
+/* The state of the context's program cache. Zeros for NULL.
+ * Returns: the numbers. Errors: none. Ownership: a value. Threads: the context's. */
+BL_API bl_cache_info bl_context_cache_info(const bl_context *context);
+
+/* Gives back the memory of all programs that the context keeps. Programs in the caller's hands are left as
+ * they are. Returns: nothing. Errors: none. Ownership: unchanged. Threads: the context's. */
+BL_API void bl_context_cache_clear(bl_context *context);
 
 BL_END_DECLS
 

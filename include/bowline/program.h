@@ -72,15 +72,21 @@ BL_API bl_compile_options bl_compile_defaults(void);
 /* Compiles what the outputs need: values to be read and effects to be committed. A NULL output is an error;
  * `options` NULL: the defaults. The program does not need the graph any more; its tensors stay the handles of
  * inputs and outputs, and so do those of the same recording repeated.
+ *
+ * A program that was freed and would come out the same is given again instead of a new one: the same ops,
+ * attributes, dtypes, shapes, parameters, names of inputs, options, order of outputs, and places in messages,
+ * whatever else is on the tape. It is as good as new: inputs have not been set, there has been no run, and
+ * constants have the values of this recording. Programs that are in the caller's hands are never given twice.
  * Returns: the program, or the context's invalid program, whose run gives the error back (NULL only for a
  * NULL context). Errors: the graph's error, BL_ERR_ARGUMENT, BL_ERR_STATE (two writes to one state),
  * BL_ERR_OVERFLOW, BL_ERR_MEMORY. Ownership: the caller's, until bl_program_free. Threads: the context's. */
 BL_API bl_program *bl_compile_list(bl_context *context, bl_tensor *const *outputs, size_t count,
                                    const bl_compile_options *options);
 
-/* Frees a program. NULL is allowed, and the invalid program is freed as often as it was given; from inside
- * its own run a program is left as it is. Returns: nothing. Errors: none. Ownership: takes `program`.
- * Threads: the context's. */
+/* Frees a program. The context keeps it for the next compile of the same, within the limits of
+ * bl_context_options, but not the parameters it used; a program from more than 16384 nodes is not kept. NULL
+ * is allowed, and the invalid program is freed as often as it was given; from inside its own run a program is
+ * left as it is. Returns: nothing. Errors: none. Ownership: takes `program`. Threads: the context's. */
 BL_API void bl_program_free(bl_program *program);
 
 /* The program's last error, from compile or run; code BL_OK when there was none.

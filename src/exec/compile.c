@@ -1,4 +1,5 @@
 /* Compiling: from the nodes that the outputs need to instructions over storages. */
+#include "exec/cache.h"
 #include "exec/lower.h"
 #include "exec/overwrite.h"
 #include "graph/text.h"
@@ -140,23 +141,16 @@ static void free_states_and_inputs(bl_program *program, const bl_allocator *allo
 {
     for (size_t i = 0; i < program->state_count; i++) {
         bl__state *state = &program->states[i];
-        bl__release_data(allocator, state->copy, (size_t)state->parameter->count * sizeof(double));
+        bl__release_data(allocator, state->copy, state->copy_bytes);
         bl__parameter_release(state->parameter);
     }
     for (size_t i = 0; i < program->input_count; i++)
         bl__release_data(allocator, program->inputs[i].copy, program->inputs[i].bytes);
 }
 
-void bl_program_free(bl_program *program)
+void bl__program_destroy(bl_program *program)
 {
-    if (!program || (program->head.valid && program->running))
-        return;
-    bl_context *context = program->head.context;
-    if (!program->head.valid) {
-        bl__context_release(context); /* see give_invalid */
-        return;
-    }
-    const bl_allocator *a = &context->allocator;
+    const bl_allocator *a = &program->head.context->allocator;
     free_states_and_inputs(program, a);
     bl__profile_free(program);
     bl__release_data(a, program->workspace, program->planned_bytes + program->scratch_bytes);
@@ -170,6 +164,15 @@ void bl_program_free(bl_program *program)
     bl__release(a, program->leaves, program->leaf_capacity, sizeof(*program->leaves));
     bl__arena_free(&program->arena);
     bl__release(a, program, 1, sizeof(*program));
+}
+
+void bl_program_free(bl_program *program)
+{
+    if (!program || (program->head.valid && program->running))
+        return;
+    bl_context *context = program->head.context;
+    if (program->head.valid && !bl__cache_put(program)) /* see give_invalid */
+        bl__program_destroy(program);
     bl__context_release(context);
 }
 
@@ -271,6 +274,8 @@ static void build(bl__lowering *l, bl_tensor *const *outputs, size_t count)
     bl__write_states(l->program);
     if (bl__plan(l->program, l->lifetimes))
         make_threads(l->program);
+    if (bl__lowering_ok(l) && !l->program->frozen && bl__cache_is_on(l->program->head.context))
+        bl__pattern_record(l, outputs, count); /* last: a program that has one is whole */
 }
 
 /* The context's invalid program, with an error reported before. Each time it is given it holds the context,
@@ -290,25 +295,32 @@ static bl_program *compile(bl_context *context, bl_tensor *const *outputs, size_
         return NULL;
     bl_error error = {.code = BL_OK};
     bl_program *program = NULL;
+    bl_compile_options chosen = *options;
+    if (chosen.threads == BL_THREADS_OF_CONTEXT)
+        chosen.threads = context->threads;
     if (check_outputs(context, &error, outputs, count)) {
+        program = frozen ? NULL : bl__cache_take(context, outputs, count, &chosen);
+        if (program)
+            return program;
         program = new_program(context);
         if (!program)
             bl__report(context, &error, BL_ERR_MEMORY, "compile", NULL, "no memory for a program");
     }
     if (program) {
-        program->precision = options->precision;
+        program->precision = chosen.precision;
         program->frozen = frozen;
-        program->environment.threads =
-            options->threads == BL_THREADS_OF_CONTEXT ? context->threads : options->threads;
+        program->environment.threads = chosen.threads;
         bl__lowering l = {.program = program,
                           .graph = bl__graph_of(outputs[0]),
                           .allocator = &context->allocator,
-                          .fuse = options->fuse,
+                          .fuse = chosen.fuse,
                           .fusion = {.allocator = &context->allocator}};
         build(&l, outputs, count);
         free_lowering(&l);
-        if (program->head.error.code == BL_OK)
+        if (program->head.error.code == BL_OK) {
+            context->cache.info.misses += !frozen && bl__cache_is_on(context);
             return program;
+        }
         error = program->head.error;
         bl_program_free(program);
     }

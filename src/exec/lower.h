@@ -93,6 +93,9 @@ void *bl__user_plan(bl__lowering *l, const bl_op *op, const bl__instruction *ins
 
 /* ---- lower_leaf.c and lower_effect.c ---- */
 
+/* Converts f32 values to f64, or copies bytes. */
+void bl__take_values(void *to, bl_dtype to_dtype, const void *from, bl_dtype from_dtype, size_t count);
+
 void bl__lower_leaf(bl__lowering *l, const bl__node *node);
 void bl__lower_effect(bl__lowering *l, const bl__node *node);
 void bl__lower_draw(bl__lowering *l, const bl__node *node);

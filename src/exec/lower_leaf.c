@@ -7,8 +7,7 @@
 
 static const int64_t no_strides[BL_MAX_RANK] = {0};
 
-/* Converts f32 values to f64, or copies bytes. */
-static void take_values(void *to, bl_dtype to_dtype, const void *from, bl_dtype from_dtype, size_t count)
+void bl__take_values(void *to, bl_dtype to_dtype, const void *from, bl_dtype from_dtype, size_t count)
 {
     if (to_dtype == from_dtype) {
         memcpy(to, from, count * bl_dtype_size(to_dtype));
@@ -40,8 +39,8 @@ static void lower_constant(bl__lowering *l, const bl__node *node)
     if (!data || !bl__contiguous_value(l, tensor, storage, bl__value_of(l, tensor)))
         return;
     if (tensor->count > 0)
-        take_values(data, (bl_dtype)bl__value_of(l, tensor)->dtype, attributes->data, (bl_dtype)tensor->dtype,
-                    (size_t)tensor->count);
+        bl__take_values(data, (bl_dtype)bl__value_of(l, tensor)->dtype, attributes->data,
+                        (bl_dtype)tensor->dtype, (size_t)tensor->count);
 }
 
 /* One value of the program's dtype from a double that the dtype can hold. */
@@ -126,12 +125,13 @@ static void lower_parameter(bl__lowering *l, const bl__node *node)
     bool private_copy = dtype != parameter->dtype || (l->program->frozen && dtype == BL_F64);
     if (!private_copy || parameter->count == 0)
         return;
-    state->copy = bl__allocate_data(l->allocator, (size_t)parameter->count * sizeof(double));
+    state->copy_bytes = (size_t)parameter->count * sizeof(double);
+    state->copy = bl__allocate_data(l->allocator, state->copy_bytes);
     if (!state->copy) {
         bl__lower_out_of_memory(l);
         return;
     }
-    take_values(state->copy, dtype, parameter->data, parameter->dtype, (size_t)parameter->count);
+    bl__take_values(state->copy, dtype, parameter->data, parameter->dtype, (size_t)parameter->count);
 }
 
 /* A frozen program remembers where its leaves are, for the gradient check to perturb them. */

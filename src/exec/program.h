@@ -61,6 +61,7 @@ typedef struct bl__state {
     bool drawn;     /* a random state: a run that commits adds 1 to its second element */
     size_t storage; /* when read */
     double *copy;
+    size_t copy_bytes;
 } bl__state;
 
 typedef struct bl__input {
@@ -100,6 +101,8 @@ typedef struct bl__leaf {
 
 struct bl_program {
     bl__program_head head; /* first: see context.h */
+    struct bl__pattern
+        *pattern; /* what it was compiled from, in its arena; NULL when it is not for the cache */
     bl__arena arena;
     bl_precision precision;
     bl__device device; /* whose kernels run it */
@@ -125,6 +128,9 @@ struct bl_program {
     bl__environment environment;     /* of all instructions */
     char message[BL__MESSAGE_BYTES]; /* what the failing instruction says */
 };
+
+/* Frees a program that is not in the cache or anyone's hands, without a look at the context's count. */
+void bl__program_destroy(bl_program *program);
 
 /* bl_compile_list, and every float leaf in a private f64 copy that `frozen` runs leave alone. */
 bl_program *bl__compile_frozen(bl_context *context, bl_tensor *const *outputs, size_t count);

@@ -3,7 +3,10 @@
 
 bl_context_options bl_context_defaults(void)
 {
-    return (bl_context_options){.allocator = bl__default_allocator(), .threads = bl__available_cpus()};
+    return (bl_context_options){.allocator = bl__default_allocator(),
+                                .threads = bl__available_cpus(),
+                                .cached_programs = 64,
+                                .cached_bytes = (size_t)64 << 20};
 }
 
 bl_context *bl_context_new(const bl_context_options *options)
@@ -19,6 +22,8 @@ bl_context *bl_context_new(const bl_context_options *options)
     atomic_init(&context->references, 1);
     atomic_init(&context->next_id, 1);
     context->failed_program.context = context;
+    context->cache.most_programs = chosen.cached_programs;
+    context->cache.most_bytes = chosen.cached_bytes;
     return context;
 }
 
@@ -55,6 +60,8 @@ void bl__context_release(bl_context *context)
 {
     if (atomic_fetch_sub_explicit(&context->references, 1, memory_order_acq_rel) > 1)
         return;
+    if (context->cache.clear)
+        context->cache.clear(context);
     bl_allocator allocator = context->allocator;
     bl__pool_free(context->pool);
     bl__release(&allocator, context, 1, sizeof(*context));

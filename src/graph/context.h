@@ -17,6 +17,22 @@ typedef struct bl__program_head {
     bl_error error;
 } bl__program_head;
 
+struct bl__pattern;
+
+enum {
+    BL__CACHE_BUCKETS = 64 /* a power of two */
+};
+
+/* Programs that nobody holds, by the hash of what they were compiled from: exec/cache.c. They hold neither
+ * the context nor parameters. */
+typedef struct bl__cache {
+    struct bl__pattern *buckets[BL__CACHE_BUCKETS];
+    struct bl__pattern *newest, *oldest; /* by the time they were put in */
+    void (*clear)(bl_context *context);  /* set by the first program that comes in */
+    size_t most_programs, most_bytes;
+    bl_cache_info info;
+} bl__cache;
+
 /* Everything hangs on it. `references` counts the caller's handle and every object made from the context. */
 struct bl_context {
     bl_allocator allocator;
@@ -27,6 +43,7 @@ struct bl_context {
     atomic_size_t references;
     atomic_uint_fast64_t next_id; /* of parameters; never used again */
     bl__program_head failed_program;
+    bl__cache cache;
 };
 
 bl_context *bl__context_retain(bl_context *context);

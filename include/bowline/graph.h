@@ -33,6 +33,11 @@ BL_API const bl_error *bl_graph_error(const bl_graph *graph);
  * Returns: nothing. Errors: none. Ownership: unchanged. Threads: the context's. */
 BL_API void bl_graph_clear_error(bl_graph *graph);
 
+/* Says whether bl_grad and the compiler may compute what is spelled out on this graph by the one op that it
+ * amounts to, the same within rounding (docs/design.md); true for a new graph. What has been rewritten stays.
+ * Returns: nothing. Errors: none. Ownership: unchanged. Threads: the context's. */
+BL_API void bl_graph_set_rewriting(bl_graph *graph, bool rewriting);
+
 /* The number of nodes recorded.
  * Returns: the count. Errors: none. Ownership: none. Threads: the context's. */
 BL_API int64_t bl_graph_node_count(const bl_graph *graph);

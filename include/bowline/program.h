@@ -22,7 +22,9 @@ typedef struct bl_compile_options {
     bl_precision precision; /* default BL_PRECISION_RECORDED */
     bool fuse; /* element-wise ops run in groups, with the same bits as alone, and products are computed into
                   what they are added to, in another order than alone; default true */
-    int threads; /* that a run may use, 1 or more; default BL_THREADS_OF_CONTEXT */
+    bool rewrite; /* what is spelled out and one op computes at once, is computed by that op, the same
+                     within rounding (docs/design.md); default true */
+    int threads;  /* that a run may use, 1 or more; default BL_THREADS_OF_CONTEXT */
 } bl_compile_options;
 
 /* How many of one kind there are, and what they hold. */

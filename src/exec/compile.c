@@ -2,6 +2,7 @@
 #include "exec/cache.h"
 #include "exec/lower.h"
 #include "exec/overwrite.h"
+#include "graph/rewrite.h"
 #include "graph/text.h"
 
 #include <stdio.h>
@@ -10,11 +11,11 @@
 bl_compile_options bl_compile_defaults(void)
 {
     return (bl_compile_options){
-        .precision = BL_PRECISION_RECORDED, .fuse = true, .threads = BL_THREADS_OF_CONTEXT};
+        .precision = BL_PRECISION_RECORDED, .fuse = true, .rewrite = true, .threads = BL_THREADS_OF_CONTEXT};
 }
 
-/* Marks the nodes that the outputs need: ids are a topological order, so one sweep down does it. */
-static bool mark_needed(bl__lowering *l, bl_tensor *const *outputs, size_t count)
+/* Makes room for what is known of each node up to the last output. */
+static bool make_marks(bl__lowering *l, bl_tensor *const *outputs, size_t count)
 {
     l->node_count = 0;
     for (size_t i = 0; i < count; i++) {
@@ -22,8 +23,13 @@ static bool mark_needed(bl__lowering *l, bl_tensor *const *outputs, size_t count
         l->node_count = id >= l->node_count ? id + 1 : l->node_count;
     }
     l->first_value = bl__allocate(l->allocator, (size_t)l->node_count, sizeof(*l->first_value));
-    if (!l->first_value)
-        return false;
+    return l->first_value != NULL;
+}
+
+/* Marks the nodes that the outputs need: ids are a topological order, so one sweep down does it. */
+static void mark_needed(bl__lowering *l, bl_tensor *const *outputs, size_t count)
+{
+    memset(l->first_value, 0, (size_t)l->node_count * sizeof(*l->first_value));
     for (size_t i = 0; i < count; i++)
         l->first_value[outputs[i]->node->id] = 1;
     for (int64_t id = l->node_count - 1; id >= 0; id--) {
@@ -31,7 +37,18 @@ static bool mark_needed(bl__lowering *l, bl_tensor *const *outputs, size_t count
         for (size_t i = 0; i < node->input_count && l->first_value[id]; i++)
             l->first_value[node->inputs[i]->node->id] = 1;
     }
-    return true;
+}
+
+/* Has fused ops take the places of what is spelled out; false without memory. */
+static bool rewrite(bl__lowering *l, bl_tensor *const *outputs, size_t count)
+{
+    if (!l->rewrite || l->graph->as_recorded)
+        return true;
+    const bl__wanted wanted = {outputs, count};
+    int64_t places = bl__rewrite(l->graph, 0, l->node_count - 1, l->first_value, &wanted, 1);
+    if (places > 0)
+        mark_needed(l, outputs, count);
+    return places >= 0;
 }
 
 /* Finds out which nodes run together; false without memory. */
@@ -260,7 +277,10 @@ static void make_threads(bl_program *p)
 /* Fills the program; on failure l->program->head.error says why. */
 static void build(bl__lowering *l, bl_tensor *const *outputs, size_t count)
 {
-    if (!mark_needed(l, outputs, count) || !fuse(l, outputs, count) || !reserve(l, count)) {
+    bool made = make_marks(l, outputs, count);
+    if (made)
+        mark_needed(l, outputs, count);
+    if (!made || !rewrite(l, outputs, count) || !fuse(l, outputs, count) || !reserve(l, count)) {
         if (bl__lowering_ok(l))
             bl__lower_out_of_memory(l);
         return;
@@ -314,9 +334,13 @@ static bl_program *compile(bl_context *context, bl_tensor *const *outputs, size_
                           .graph = bl__graph_of(outputs[0]),
                           .allocator = &context->allocator,
                           .fuse = chosen.fuse,
+                          .rewrite = chosen.rewrite,
                           .fusion = {.allocator = &context->allocator}};
+        bl__graph_mark before = bl__graph_position(l.graph);
         build(&l, outputs, count);
         free_lowering(&l);
+        if (l.graph->rewritten != before.rewritten || l.graph->error.code != before.error.code)
+            bl__graph_rewind(l.graph, &before);
         if (program->head.error.code == BL_OK) {
             context->cache.info.misses += !frozen && bl__cache_is_on(context);
             return program;

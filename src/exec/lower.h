@@ -32,6 +32,7 @@ typedef struct bl__lowering {
     uint32_t
         *first_value;    /* by node id: the index of its first output's value + 1; 0 when nothing needs it */
     bool fuse;           /* whether any may run together */
+    bool rewrite;        /* whether fused ops may take places */
     bl__fusion fusion;   /* which of the nodes do */
     bl__operand *values; /* in the program's arena; those of copies stand apart */
     bl__lifetime *lifetimes; /* of the program's storages */

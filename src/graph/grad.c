@@ -1,7 +1,7 @@
 /* Reverse-mode differentiation: one walk over the tape, backwards, appending gradient nodes. */
 #include "bowline/grad.h"
 #include "bowline/ops.h"
-#include "graph/graph.h"
+#include "graph/rewrite.h"
 #include "graph/text.h"
 
 #include <string.h>
@@ -9,14 +9,26 @@
 /* One call of bl_grad. Nodes below `low` and above `high` cannot lie between wrt and outputs. For node id,
  * depends[id - low] says that wrt flows into it, and slots[id - low] points at the cotangents of its outputs,
  * added up so far: NULL until the first arrives. Both, and all else that the walk needs for its while, stand
- * in the graph's scratch arena, so that differentiating a second time allocates nothing. */
+ * in the graph's scratch arena, so that differentiating a second time allocates nothing. `spelled` are the
+ * rewritten places that are walked as they were recorded, since something inside them is asked for. */
 typedef struct backward {
     bl_graph *graph;
     int64_t low, high;
     bool *depends;
     bl_tensor ***slots;
+    const bl__rewritten **spelled;
+    int64_t spelled_count;
     bl_status status;
 } backward;
+
+static bl__node *node_at(const backward *b, int64_t id)
+{
+    for (int64_t i = 0; i < b->spelled_count; i++) {
+        if (b->spelled[i]->was->id == id)
+            return b->spelled[i]->was;
+    }
+    return b->graph->nodes[id];
+}
 
 static bool is_real(const bl_tensor *tensor)
 {
@@ -153,6 +165,8 @@ static void decomposed_vjp(backward *b, const bl_vjp_call *call)
         if (call->needed[i])
             inputs[i] = wrt[wrt_count++] = bl_apply(b->graph, &stand_in, &call->inputs[i], 1, NULL);
     }
+    bool as_recorded = b->graph->as_recorded;
+    b->graph->as_recorded = true; /* or the decomposition would become the op again */
     call->op->decompose(b->graph, inputs, n, call->attributes, outputs);
     for (int i = 0; i < call->op->output_count; i++) {
         if (!call->cotangents[i])
@@ -160,9 +174,9 @@ static void decomposed_vjp(backward *b, const bl_vjp_call *call)
         used[used_count] = outputs[i];
         cotangents[used_count++] = call->cotangents[i];
     }
-    if (bl_grad(used, used_count, cotangents, wrt, wrt_count, gradients) != BL_OK)
-        return;
-    for (size_t i = n; i-- > 0;) {
+    bl_status status = bl_grad(used, used_count, cotangents, wrt, wrt_count, gradients);
+    b->graph->as_recorded = as_recorded;
+    for (size_t i = n; i-- > 0 && status == BL_OK;) {
         if (call->needed[i] && !gradients[--wrt_count]->unreached)
             call->gradients[i] = gradients[wrt_count];
     }
@@ -241,7 +255,7 @@ static void walk(backward *b)
 {
     for (int64_t id = b->high; id >= b->low && b->status == BL_OK; id--) {
         if (b->slots[id - b->low])
-            visit(b, b->graph->nodes[id], b->slots[id - b->low]);
+            visit(b, node_at(b, id), b->slots[id - b->low]);
     }
 }
 
@@ -285,16 +299,31 @@ static bool check_cotangents(bl_graph *graph, bl_tensor *const *outputs, size_t 
     return true;
 }
 
-/* Finds the range of nodes that can matter and marks those that wrt flows into. */
-static bool mark_dependents(backward *b, bl_tensor *const *outputs, size_t output_count,
-                            bl_tensor *const *wrt, size_t wrt_count)
+/* Finds the range of nodes that can matter. */
+static void find_range(backward *b, const bl__wanted *outputs, const bl__wanted *wrt)
 {
     b->low = INT64_MAX;
     b->high = -1;
-    for (size_t i = 0; i < wrt_count; i++)
-        b->low = wrt[i]->node->id < b->low ? wrt[i]->node->id : b->low;
-    for (size_t i = 0; i < output_count; i++)
-        b->high = outputs[i]->node->id > b->high ? outputs[i]->node->id : b->high;
+    for (size_t i = 0; i < wrt->count; i++)
+        b->low = wrt->tensors[i]->node->id < b->low ? wrt->tensors[i]->node->id : b->low;
+    for (size_t i = 0; i < outputs->count; i++)
+        b->high = outputs->tensors[i]->node->id > b->high ? outputs->tensors[i]->node->id : b->high;
+}
+
+/* Has fused ops take the places that their vjps serve; false after an error. */
+static bool rewrite(backward *b, const bl__wanted *outputs, const bl__wanted *wrt)
+{
+    const bl__wanted wanted[] = {*outputs, *wrt};
+    if (!b->graph->as_recorded && bl__rewrite(b->graph, b->low, b->high, NULL, wanted, 2) < 0)
+        return false;
+    if (b->graph->rewritten)
+        b->spelled_count = bl__rewrite_between(b->graph, wrt->tensors, wrt->count, &b->spelled);
+    return b->spelled_count >= 0;
+}
+
+/* Marks the nodes that wrt flows into. */
+static bool mark_dependents(backward *b, bl_tensor *const *wrt, size_t wrt_count)
+{
     if (b->high < b->low)
         return true; /* nothing is reached */
     size_t range = (size_t)(b->high - b->low) + 1;
@@ -312,7 +341,7 @@ static bool mark_dependents(backward *b, bl_tensor *const *outputs, size_t outpu
             b->depends[wrt[i]->node->id - b->low] = true;
     }
     for (int64_t id = b->low; id <= b->high; id++) {
-        const bl__node *node = b->graph->nodes[id];
+        const bl__node *node = node_at(b, id);
         bool *depends = &b->depends[id - b->low];
         for (size_t i = 0; i < node->input_count && !*depends; i++) {
             int64_t input = node->inputs[i]->node->id;
@@ -381,7 +410,11 @@ bl_status bl_grad(bl_tensor *const *outputs, size_t output_count, bl_tensor *con
 
     backward b = {.graph = graph};
     bl__arena_mark before = bl__arena_position(&graph->scratch);
-    if (mark_dependents(&b, outputs, output_count, wrt, wrt_count)) {
+    const bl__wanted of = {outputs, output_count}, by = {wrt, wrt_count};
+    find_range(&b, &of, &by);
+    if (!rewrite(&b, &of, &by))
+        b.status = graph->error.code;
+    else if (mark_dependents(&b, wrt, wrt_count)) {
         seed(&b, outputs, output_count, cotangents);
         walk(&b);
     }

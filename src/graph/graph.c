@@ -2,6 +2,7 @@
 #include "graph/graph.h"
 #include "graph/hash.h"
 #include "graph/repeat.h"
+#include "graph/rewrite.h"
 #include "graph/use.h"
 
 #include <stddef.h>
@@ -45,6 +46,7 @@ void bl_graph_reset(bl_graph *graph)
     bl__arena_reset(&graph->arena);
     graph->pending = NULL;
     bl__repeat_reset(graph);
+    graph->rewritten = NULL;
     graph->node_count = 0;
     graph->located = 0;
     graph->inputs = 0;
@@ -65,6 +67,12 @@ void bl_graph_clear_error(bl_graph *graph)
 {
     if (graph)
         graph->error = (bl_error){.code = BL_OK};
+}
+
+void bl_graph_set_rewriting(bl_graph *graph, bool rewriting)
+{
+    if (graph)
+        graph->as_recorded = !rewriting;
 }
 
 int64_t bl_graph_node_count(const bl_graph *graph)
@@ -266,11 +274,13 @@ bl__graph_mark bl__graph_position(const bl_graph *graph)
                             graph->streams,
                             graph->scope,
                             graph->pending,
+                            graph->rewritten,
                             graph->error};
 }
 
 void bl__graph_rewind(bl_graph *graph, const bl__graph_mark *mark)
 {
+    bl__rewrite_undo(graph, mark->rewritten);
     bl__uses_rewind(graph, mark->node_count);
     bl__origins_clear(graph);
     graph->pending = mark->pending;

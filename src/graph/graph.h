@@ -117,7 +117,10 @@ struct bl_graph {
         *pending; /* updates of states that layers asked for, the newest first: ops/pending.h */
     bl__stretch stretches[BL__STRETCHES];
     unsigned next_stretch; /* the one to be forgotten next */
-    bl_tensor invalid;     /* what builders return after an error; its node is NULL */
+    struct bl__rewritten
+        *rewritten;    /* places where a fused op stands for what was recorded, the newest first */
+    bool as_recorded;  /* nothing is rewritten */
+    bl_tensor invalid; /* what builders return after an error; its node is NULL */
     bl_error error;
 };
 
@@ -167,6 +170,7 @@ typedef struct bl__graph_mark {
     uint64_t streams;
     const bl__scope *scope;
     struct bl__pending *pending;
+    const struct bl__rewritten *rewritten;
     bl_error error;
 } bl__graph_mark;
 bl__graph_mark bl__graph_position(const bl_graph *graph);

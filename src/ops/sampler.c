@@ -31,6 +31,8 @@ bl_sampler *bl__sampler_new(bl_context *context, uint64_t seed, bl_dtype dtype)
         return NULL;
     sampler->context = bl__context_retain(context);
     sampler->graph = bl_graph_new(context);
+    if (sampler->graph)
+        sampler->graph->as_recorded = true; /* an op and its decomposition are told apart */
     sampler->params = bl_params_new(context);
     sampler->state = seed;
     sampler->dtype = dtype;

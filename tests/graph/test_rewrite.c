@@ -1,0 +1,172 @@
+/* What is spelled out is computed by the op that it amounts to, where nothing else is asked of it. */
+#include "bowline/bowline.h"
+#include "support/errors.h"
+#include "support/fixture.h"
+
+#include <criterion/criterion.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+TestSuite(rewrite, .init = open_all, .fini = close_all);
+
+enum {
+    ROWS = 5,
+    COLUMNS = 9,
+    COUNT = ROWS * COLUMNS
+};
+
+static bl_tensor *numbers(double phase)
+{
+    float data[COUNT];
+    for (int i = 0; i < COUNT; i++)
+        data[i] = (float)(sin(i * 1.7 + phase) * 3);
+    return bl_mul_scalar(bl_constant(graph, BL_F32, BL_SHAPE(ROWS, COLUMNS), data), 1);
+}
+
+static bl_tensor *softmax_by_hand(bl_tensor *x, int axis)
+{
+    bl_tensor *powers = bl_exp(bl_sub(x, bl_max(x, BL_AXES(axis), true)));
+    return bl_div(powers, bl_sum(powers, BL_AXES(axis), true));
+}
+
+static bl_tensor *log_softmax_by_hand(bl_tensor *x)
+{
+    bl_tensor *shifted = bl_sub(x, bl_stop_gradient(bl_max(x, BL_AXES(-1), true)));
+    return bl_sub(shifted, bl_log(bl_sum(bl_exp(shifted), BL_AXES(-1), true)));
+}
+
+static bl_program *compile(bl_tensor *output, bool rewriting)
+{
+    bl_compile_options options = bl_compile_defaults();
+    options.rewrite = rewriting;
+    bl_program *program = bl_compile_list(context, &output, 1, &options);
+    cr_assert_eq(bl_run(program), BL_OK, "%s", error_text(bl_program_error(program)));
+    return program;
+}
+
+/* Whether the program for an output has an instruction of this name. */
+static bool uses(bl_tensor *output, const char *name, bool rewriting)
+{
+    static char text[1 << 16];
+    char word[64];
+    bl_program *program = compile(output, rewriting);
+    bl_program_format(program, text, sizeof(text));
+    bl_program_free(program);
+    snprintf(word, sizeof(word), "%s ", name);
+    const char *at = strstr(text, word);
+    return at && (at == text || at[-1] == ' ');
+}
+
+static void expect_close(bl_tensor *a, bl_tensor *b, bool rewriting)
+{
+    bl_program *first = compile(a, rewriting), *second = compile(b, false);
+    const float *x = bl_output_data(first, a), *y = bl_output_data(second, b);
+    for (int64_t i = 0; i < bl_tensor_count(a); i++)
+        cr_assert_float_eq(x[i], y[i], 1e-5, "element %lld: %g is not %g", (long long)i, x[i], y[i]);
+    bl_program_free(first);
+    bl_program_free(second);
+}
+
+Test(rewrite, the_compiler_finds_softmax_by_hand)
+{
+    bl_tensor *x = numbers(0);
+    for (int axis = 0; axis < 2; axis++) {
+        bl_tensor *y = softmax_by_hand(x, axis);
+        int64_t nodes = bl_graph_node_count(graph);
+        cr_assert(uses(y, "softmax", true));
+        cr_assert_not(uses(y, "softmax", false)); /* the tape is as it was */
+        cr_assert_eq(bl_graph_node_count(graph), nodes);
+        expect_close(y, y, true);
+    }
+    bl_tensor *by_hand = log_softmax_by_hand(x), *by_sum = bl_sub(x, bl_logsumexp(x, BL_AXES(1), true));
+    cr_assert(uses(by_hand, "log_softmax", true) && uses(by_sum, "log_softmax", true));
+    expect_close(by_hand, by_hand, true);
+    expect_close(by_sum, by_hand, true);
+}
+
+Test(rewrite, what_is_no_softmax_for_every_x_stays)
+{
+    bl_tensor *x = numbers(0), *powers = bl_exp(x);
+    cr_assert_not(uses(bl_div(powers, bl_sum(powers, BL_AXES(1), true)), "softmax", true));
+    cr_assert_not(uses(bl_log(bl_softmax(x, 1)), "log_softmax", true));
+    powers = bl_exp(bl_sub(x, bl_max(x, BL_AXES(0), true)));
+    cr_assert_not(uses(bl_div(powers, bl_sum(powers, BL_AXES(1), true)), "softmax", true));
+    cr_assert_not(uses(bl_div(powers, bl_sum(powers, BL_AXES(0, 1), true)), "softmax", true));
+    powers = bl_exp(bl_sub(x, bl_max(numbers(1), BL_AXES(0), true)));
+    cr_assert_not(uses(bl_div(powers, bl_sum(powers, BL_AXES(0), true)), "softmax", true));
+}
+
+Test(rewrite, values_that_are_asked_for_stay)
+{
+    bl_tensor *x = numbers(0), *powers = bl_exp(bl_sub(x, bl_max(x, BL_AXES(1), true)));
+    bl_tensor *outputs[] = {bl_div(powers, bl_sum(powers, BL_AXES(1), true)), powers};
+    static char text[1 << 16];
+    bl_program *program = bl_compile_list(context, outputs, 2, NULL);
+    bl_program_format(program, text, sizeof(text));
+    cr_assert_null(strstr(text, "softmax"), "%s", text);
+    bl_program_free(program);
+}
+
+/* d sum(w y) / dx, with and without rewriting. */
+static bl_tensor *gradient(bl_tensor *y, bl_tensor *x, bool rewriting)
+{
+    bl_graph_set_rewriting(graph, rewriting);
+    bl_tensor *g = bl_gradient(bl_sum(bl_mul(y, numbers(2)), BL_ALL_AXES, false), x);
+    bl_graph_set_rewriting(graph, true);
+    return g;
+}
+
+Test(rewrite, gradients_are_those_of_the_op)
+{
+    bl_tensor *x = numbers(0);
+    bl_tensor *recorded = gradient(softmax_by_hand(x, 1), x, false);
+    bl_tensor *y = softmax_by_hand(x, 1), *found = gradient(y, x, true);
+    cr_assert(uses(found, "softmax", false)); /* on the tape */
+    cr_assert(uses(y, "softmax", false));
+    expect_close(found, recorded, false);
+    expect_close(gradient(found, x, true), gradient(recorded, x, false), false);
+    expect_close(gradient(log_softmax_by_hand(x), x, true), gradient(log_softmax_by_hand(x), x, false),
+                 false);
+}
+
+Test(rewrite, what_is_asked_for_inside_is_reached)
+{
+    bl_tensor *x = numbers(0);
+    for (int first = 0; first < 2; first++) {
+        bl_tensor *shifted = bl_sub(x, bl_max(x, BL_AXES(1), true)), *powers = bl_exp(shifted);
+        bl_tensor *y = bl_div(powers, bl_sum(powers, BL_AXES(1), true));
+        bl_tensor *again = first ? gradient(y, x, true) : NULL; /* y is a softmax from here on */
+        bl_tensor *inside = gradient(y, shifted, true), *recorded = gradient(y, shifted, false);
+        cr_assert_not(bl_is_unreached(inside));
+        expect_close(inside, recorded, false);
+        if (again)
+            expect_close(again, gradient(y, x, true), false);
+    }
+}
+
+Test(rewrite, other_users_keep_what_is_spelled_out)
+{
+    bl_tensor *x = numbers(0), *powers = bl_exp(bl_sub(x, bl_max(x, BL_AXES(1), true)));
+    bl_tensor *total = bl_sum(powers, BL_AXES(1), true), *y = bl_div(powers, total);
+    bl_tensor *both = bl_add(y, total);
+    cr_assert_not(uses(both, "softmax", true));
+    cr_assert(uses(y, "softmax", true)); /* where the sum is not compiled, it is no user */
+    cr_assert_not(uses(gradient(y, x, true), "softmax", true));
+}
+
+Test(rewrite, a_rewound_tape_is_as_it_was)
+{
+    bl_rng *rng = bl_rng_new(context, 1);
+    bl_params_add(params, "w", BL_F64, BL_SHAPE(ROWS, COLUMNS), bl_init_normal(0, 1), rng);
+    bl_rng_free(rng);
+    bl_tensor *w = bl_param(graph, params, "w"), *y = softmax_by_hand(w, 1);
+    bl_tensor *loss = bl_sum(bl_square(y), BL_ALL_AXES, false);
+    bl_gradcheck_result result;
+    cr_assert_eq(bl_gradcheck(loss, NULL, 0, NULL, 0, NULL, &result), BL_OK);
+    cr_assert_eq(result.failed, 0);
+    cr_assert_not(uses(loss, "softmax", false));
+    cr_assert(uses(loss, "softmax", true));
+    bl_graph_reset(graph);
+    cr_assert(uses(softmax_by_hand(numbers(0), 1), "softmax", true));
+}

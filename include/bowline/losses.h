@@ -161,6 +161,18 @@ BL_API bl_tensor *bl_cross_entropy(bl_tensor *logits, bl_tensor *targets);
 BL_API bl_tensor *bl_cross_entropy_with(bl_tensor *logits, bl_tensor *targets,
                                         const bl_cross_entropy_options *options);
 
+/* bl_cross_entropy of bl_linear(x, weight, bias), x [.., in], weight [classes, in], bias [classes] or NULL,
+ * without keeping the logits: forward and backward need memory for a block of rows only. The same within
+ * rounding, and what bl_cross_entropy of bl_linear becomes where nothing else uses the logits. PyTorch:
+ * torch.nn.functional.cross_entropy(torch.nn.functional.linear(x, weight, bias), targets). */
+BL_API bl_tensor *bl_linear_cross_entropy(bl_tensor *x, bl_tensor *weight, bl_tensor *bias,
+                                          bl_tensor *targets);
+/* bl_linear_cross_entropy with options. Targets that are probabilities, and class weights together with label
+ * smoothing, take the logits all the same. PyTorch:
+ * torch.nn.functional.cross_entropy(torch.nn.functional.linear(x, weight, bias), targets). */
+BL_API bl_tensor *bl_linear_cross_entropy_with(bl_tensor *x, bl_tensor *weight, bl_tensor *bias,
+                                               bl_tensor *targets, const bl_cross_entropy_options *options);
+
 typedef struct bl_nll_loss_options {
     int64_t ignore_index;   /* targets of this value do not count; default -100 */
     bl_reduction reduction; /* default BL_REDUCE_MEAN: the sum, divided by that of the targets' weights */

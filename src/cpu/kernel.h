@@ -17,6 +17,7 @@ typedef struct bl__operand {
     uint8_t dtype; /* a bl_dtype */
     uint8_t rank;
     bool contiguous;
+    bool unused; /* an output without memory: BL__OPTIONAL_OUTPUTS */
     uint32_t storage; /* of the program, where the data is ... */
     int64_t offset;   /* ... and how many elements into it */
 } bl__operand;
@@ -52,7 +53,8 @@ enum {
         1u << 1, /* an output may stand in the memory of an input of the same layout and element size */
     BL__IN_PLACE_OF_LAST = 1u << 4, /* the same of the last input only */
     BL__CAN_FAIL = 1u << 2,         /* may return an error for the values it meets */
-    BL__PICKS = 1u << 3             /* reads no more elements of its first input than its first output has */
+    BL__PICKS = 1u << 3,            /* reads no more elements of its first input than its first output has */
+    BL__OPTIONAL_OUTPUTS = 1u << 5  /* outputs that nothing uses get no memory, and are not computed */
 };
 
 /* One row of the table of kernels: how one op runs on this device. */

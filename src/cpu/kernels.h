@@ -31,6 +31,7 @@
     /* resample.c */ X(resample) X(resample_backward) \
     /* softmax.c */ X(softmax) X(log_softmax) \
     /* cross_entropy.c */ X(cross_entropy) \
+    /* linear_cross_entropy.c */ X(linear_cross_entropy) \
     /* remainder.c */ BL__DIVIDING_OPS(X) \
     /* pad.c */ X(pad) X(diag_embed) \
     /* triangle.c */ X(tril) X(triu) \

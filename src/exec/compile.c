@@ -23,19 +23,27 @@ static bool make_marks(bl__lowering *l, bl_tensor *const *outputs, size_t count)
         l->node_count = id >= l->node_count ? id + 1 : l->node_count;
     }
     l->first_value = bl__allocate(l->allocator, (size_t)l->node_count, sizeof(*l->first_value));
-    return l->first_value != NULL;
+    l->used_outputs = bl__allocate(l->allocator, (size_t)l->node_count, sizeof(*l->used_outputs));
+    return l->first_value && l->used_outputs;
+}
+
+static void mark_tensor(bl__lowering *l, const bl_tensor *tensor)
+{
+    l->first_value[tensor->node->id] = 1;
+    l->used_outputs[tensor->node->id] |= (uint8_t)(1u << tensor->output);
 }
 
 /* Marks the nodes that the outputs need: ids are a topological order, so one sweep down does it. */
 static void mark_needed(bl__lowering *l, bl_tensor *const *outputs, size_t count)
 {
     memset(l->first_value, 0, (size_t)l->node_count * sizeof(*l->first_value));
+    memset(l->used_outputs, 0, (size_t)l->node_count * sizeof(*l->used_outputs));
     for (size_t i = 0; i < count; i++)
-        l->first_value[outputs[i]->node->id] = 1;
+        mark_tensor(l, outputs[i]);
     for (int64_t id = l->node_count - 1; id >= 0; id--) {
         const bl__node *node = l->graph->nodes[id];
         for (size_t i = 0; i < node->input_count && l->first_value[id]; i++)
-            l->first_value[node->inputs[i]->node->id] = 1;
+            mark_tensor(l, node->inputs[i]);
     }
 }
 
@@ -197,6 +205,7 @@ static void free_lowering(bl__lowering *l)
 {
     bl__fusion_free(&l->fusion);
     bl__release(l->allocator, l->first_value, (size_t)l->node_count, sizeof(*l->first_value));
+    bl__release(l->allocator, l->used_outputs, (size_t)l->node_count, sizeof(*l->used_outputs));
     bl__release(l->allocator, l->lifetimes, l->lifetime_capacity, sizeof(*l->lifetimes));
     bl__release(l->allocator, l->state_table, l->state_table_size, sizeof(*l->state_table));
 }

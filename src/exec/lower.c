@@ -156,14 +156,17 @@ static bool gather_inputs(bl__lowering *l, const bl__node *node, const bl__kerne
     return true;
 }
 
-static bool make_outputs(bl__lowering *l, const bl__node *node)
+static bool make_outputs(bl__lowering *l, const bl__node *node, const bl__kernel *kernel)
 {
     for (int i = 0; i < node->op->output_count; i++) {
         const bl_tensor *output = &node->outputs[i];
-        size_t size = bl_dtype_size(bl__lower_dtype(l, (bl_dtype)output->dtype));
+        bl__operand *value = bl__value_of(l, output);
+        bool unused = (kernel->flags & BL__OPTIONAL_OUTPUTS) && !(l->used_outputs[node->id] >> i & 1);
+        size_t size = unused ? 0 : bl_dtype_size(bl__lower_dtype(l, (bl_dtype)output->dtype));
         size_t storage = bl__new_storage(l, BL__WORKSPACE, (size_t)output->count * size);
-        if (storage == SIZE_MAX || !bl__contiguous_value(l, output, storage, bl__value_of(l, output)))
+        if (storage == SIZE_MAX || !bl__contiguous_value(l, output, storage, value))
             return false;
+        value->unused = unused;
     }
     return true;
 }
@@ -172,7 +175,7 @@ static bool add_op(bl__lowering *l, const bl__node *node, const bl__kernel *kern
 {
     const bl_op *op = node->op;
     void *attributes = bl__arena_take(&l->program->arena, op->attributes_size);
-    if (!attributes || !gather_inputs(l, node, kernel, inputs) || !make_outputs(l, node))
+    if (!attributes || !gather_inputs(l, node, kernel, inputs) || !make_outputs(l, node, kernel))
         return false;
     if (op->attributes_size > 0)
         memcpy(attributes, bl__attributes(node), op->attributes_size);

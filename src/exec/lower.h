@@ -31,6 +31,7 @@ typedef struct bl__lowering {
     int64_t node_count; /* nodes up to the last output */
     uint32_t
         *first_value;    /* by node id: the index of its first output's value + 1; 0 when nothing needs it */
+    uint8_t *used_outputs; /* by node id: bit i says that something uses output i */
     bool fuse;           /* whether any may run together */
     bool rewrite;        /* whether fused ops may take places */
     bl__fusion fusion;   /* which of the nodes do */

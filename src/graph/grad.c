@@ -148,26 +148,27 @@ static const bl_op stand_in = {.size = sizeof(bl_op),
                                .vjp = pass_back,
                                .view = same_layout};
 
-/* The vjp of such an op: that of its decomposition, recorded for the purpose over stand-ins of the inputs. */
-static void decomposed_vjp(backward *b, const bl_vjp_call *call)
+/* That of the decomposition, recorded for the purpose over stand-ins of the inputs. */
+void bl__decomposed_vjp(const bl_vjp_call *call)
 {
+    bl_graph *graph = call->graph;
     bl_tensor *outputs[BL_MAX_OUTPUTS] = {NULL};
     bl_tensor *used[BL_MAX_OUTPUTS], *cotangents[BL_MAX_OUTPUTS];
     size_t n = call->input_count, used_count = 0, wrt_count = 0;
-    bl_tensor **inputs = bl__arena_take(&b->graph->scratch, 3 * n * sizeof(*inputs));
+    bl_tensor **inputs = bl__arena_take(&graph->scratch, 3 * n * sizeof(*inputs));
     if (!inputs) {
-        out_of_memory(b);
+        bl__fail(graph, BL_ERR_MEMORY, "grad", "no memory for the inputs of %s", call->op->name);
         return;
     }
     bl_tensor **wrt = inputs + n, **gradients = inputs + 2 * n;
     for (size_t i = 0; i < n; i++) {
         inputs[i] = call->inputs[i];
         if (call->needed[i])
-            inputs[i] = wrt[wrt_count++] = bl_apply(b->graph, &stand_in, &call->inputs[i], 1, NULL);
+            inputs[i] = wrt[wrt_count++] = bl_apply(graph, &stand_in, &call->inputs[i], 1, NULL);
     }
-    bool as_recorded = b->graph->as_recorded;
-    b->graph->as_recorded = true; /* or the decomposition would become the op again */
-    call->op->decompose(b->graph, inputs, n, call->attributes, outputs);
+    bool as_recorded = graph->as_recorded;
+    graph->as_recorded = true; /* or the decomposition would become the op again */
+    call->op->decompose(graph, inputs, n, call->attributes, outputs);
     for (int i = 0; i < call->op->output_count; i++) {
         if (!call->cotangents[i])
             continue;
@@ -175,7 +176,7 @@ static void decomposed_vjp(backward *b, const bl_vjp_call *call)
         cotangents[used_count++] = call->cotangents[i];
     }
     bl_status status = bl_grad(used, used_count, cotangents, wrt, wrt_count, gradients);
-    b->graph->as_recorded = as_recorded;
+    graph->as_recorded = as_recorded;
     for (size_t i = n; i-- > 0 && status == BL_OK;) {
         if (call->needed[i] && !gradients[--wrt_count]->unreached)
             call->gradients[i] = gradients[wrt_count];
@@ -241,7 +242,7 @@ static void visit(backward *b, bl__node *node, bl_tensor **cotangents)
     if (node->op->vjp)
         node->op->vjp(&call);
     else
-        decomposed_vjp(b, &call);
+        bl__decomposed_vjp(&call);
     for (size_t i = 0; i < count && b->status == BL_OK; i++) {
         if (needed[i] && gradients[i] && check_gradient(graph, node, gradients[i], node->inputs[i]))
             flow(b, node->inputs[i], gradients[i]);

@@ -130,6 +130,10 @@ enum {
     BL__OP_RANDOM = 1u << 17     /* where its last input is a random state, it draws from it */
 };
 
+/* The vjp of an op by its decomposition: what an op without a vjp has, and a fused op where something flows
+ * to an output that its own vjp does not serve. */
+void bl__decomposed_vjp(const bl_vjp_call *call);
+
 /* Whether applying an op records its decomposition in its place. */
 bool bl__is_composite(const bl_op *op);
 

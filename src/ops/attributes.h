@@ -162,6 +162,13 @@ typedef struct bl__class_loss_attributes { /* cross_entropy_weighted and _soft, 
     double margin;
 } bl__class_loss_attributes;
 
+typedef struct bl__linear_cross_entropy_attributes {
+    int64_t reduction;
+    int64_t ignore_index;
+    int64_t biased, weighted; /* which of bias and weights of the rows there are */
+    double label_smoothing;
+} bl__linear_cross_entropy_attributes;
+
 typedef struct bl__take_target_attributes {
     int64_t ignores, ignore_index;
 } bl__take_target_attributes;

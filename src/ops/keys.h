@@ -63,6 +63,7 @@
     /* losses_binary.c */ X(probability_loss) X(logistic_loss) X(binary_cross_entropy) \
                           X(binary_cross_entropy_with_logits) X(soft_margin_loss) \
     /* loss.c */ X(cross_entropy_weighted) X(cross_entropy_soft) \
+    /* linear_cross_entropy.c */ X(linear_cross_entropy) \
     /* losses_classes.c */ X(take_target) X(nll_loss) X(multi_margin_loss) \
     /* losses_likelihood.c */ X(kl_div) X(gaussian_nll_loss) X(poisson_nll_loss) \
     /* losses_margin.c */ X(margin_ranking_loss) X(hinge_embedding_loss) X(cosine_embedding_loss) \

@@ -186,14 +186,19 @@ const bl_op bl__op_cross_entropy = {
  *
  * and the mean divides the sum by that of the w_t ---- */
 
+bl_status bl__check_label_smoothing(bl_infer_call *call, double label_smoothing)
+{
+    if (label_smoothing >= 0 && label_smoothing <= 1)
+        return BL_OK;
+    return bl_infer_fail(call, BL_ERR_ARGUMENT, "the label smoothing %g is outside 0..1", label_smoothing);
+}
+
 /* Of the logits' dtype: a weight for each class. */
 static bl_status check_options(bl_infer_call *call)
 {
     const bl__class_loss_attributes *attributes = call->attributes;
-    if (!(attributes->label_smoothing >= 0 && attributes->label_smoothing <= 1))
-        return bl_infer_fail(call, BL_ERR_ARGUMENT, "the label smoothing %g is outside 0..1",
-                             attributes->label_smoothing);
-    return attributes->weighted ? bl__check_class_weight(call) : BL_OK;
+    bl_status status = bl__check_label_smoothing(call, attributes->label_smoothing);
+    return status == BL_OK && attributes->weighted ? bl__check_class_weight(call) : status;
 }
 
 static bl_status cross_entropy_weighted_infer(bl_infer_call *call)

@@ -41,6 +41,8 @@ bl_tensor *bl__logistic_loss(bl_tensor *x, bl_tensor *t);
 bl_status bl__check_classes(bl_infer_call *call, const char *name);
 /* The reduction, and inputs 0 and 1: reals [.., classes], called `name`, and indices [..]. */
 bl_status bl__check_rows(bl_infer_call *call, int64_t reduction, const char *name);
+/* In 0..1: loss.c. */
+bl_status bl__check_label_smoothing(bl_infer_call *call, double label_smoothing);
 /* Input 2 is a weight for each class. */
 bl_status bl__check_class_weight(bl_infer_call *call);
 /* [..]: whether a target is not ignore_index. */

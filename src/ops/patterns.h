@@ -7,6 +7,7 @@
 
 /* clang-format off */
 #define BL__PATTERNS(X) \
+    X(cross_entropy, linear_cross_entropy) \
     X(div, softmax) \
     X(sub, log_softmax)
 /* clang-format on */

@@ -40,11 +40,13 @@ static bl_status run_embedding(const bl__call *call)
 const bl__kernel bl__kernel_embedding = {BL__CAN_FAIL | BL__PICKS, prepare_embedding, run_embedding,
                                          bl__flops_none};
 
-/* ---- embedding_backward: out[index_i, :] += cotangent[i, :], in the order of i ---- */
+/* ---- embedding_backward: out[index_i, :] += cotangent[i, :], in the order of i, from zeros or from a base
+ * ---- */
 
 enum {
     POSITIONS,
-    COTANGENT
+    COTANGENT,
+    BASE
 };
 
 #define ADD_ROW(name, type)                                           \
@@ -81,7 +83,10 @@ static bl_status run_embedding_backward(const bl__call *call)
     bl_status status = bl__indices_check(call, indices, output->size[0], NULL, "index");
     if (status != BL_OK || row == 0)
         return status;
-    bl__zero(output->data, (size_t)output->size[0] * row);
+    if (call->input_count <= BASE)
+        bl__zero(output->data, (size_t)output->size[0] * row);
+    else if (call->inputs[BASE]->data != output->data && output->count > 0)
+        memcpy(output->data, call->inputs[BASE]->data, (size_t)output->size[0] * row);
     for (int64_t i = 0; i < indices->count; i++, from += row) {
         int64_t index = bl__index_at(indices, i);
         if (index != attributes->padding_index)
@@ -96,7 +101,7 @@ static int64_t flops_embedding_backward(const bl__call *call)
     return call->inputs[COTANGENT]->count;
 }
 
-const bl__kernel bl__kernel_embedding_backward = {BL__CAN_FAIL, prepare_embedding_backward,
+const bl__kernel bl__kernel_embedding_backward = {BL__CAN_FAIL | BL__IN_PLACE_OF(BASE), prepare_embedding_backward,
                                                   run_embedding_backward, flops_embedding_backward};
 
 /* ---- one_hot: 1 at the index, 0 elsewhere ---- */

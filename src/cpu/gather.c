@@ -189,7 +189,8 @@ static bl_status run_onto(const bl__call *call)
     bl_status status = bl__indices_check_strided(call, call->inputs[INDEX], plan->limit, "index");
     if (status != BL_OK)
         return status;
-    bl__copy_loop(&plan->copy, plan->bytes, out, call->inputs[X]->data);
+    if (call->inputs[X]->data != out)
+        bl__copy_loop(&plan->copy, plan->bytes, out, call->inputs[X]->data);
     run_rows(call, out, call->inputs[SOURCE]->data);
     return BL_OK;
 }
@@ -200,5 +201,5 @@ static int64_t flops_scatter_add(const bl__call *call)
 }
 
 const bl__kernel bl__kernel_scatter = {BL__STRIDED | BL__CAN_FAIL, prepare_scatter, run_onto, bl__flops_none};
-const bl__kernel bl__kernel_scatter_add = {BL__STRIDED | BL__CAN_FAIL, prepare_scatter_add, run_onto,
+const bl__kernel bl__kernel_scatter_add = {BL__STRIDED | BL__CAN_FAIL | BL__IN_PLACE_OF(X), prepare_scatter_add, run_onto,
                                            flops_scatter_add};

@@ -153,7 +153,8 @@ static bl_status run_index_add(const bl__call *call)
     bl_status status = bl__indices_check_strided(call, call->inputs[INDEX], plan->limit, "index");
     if (status != BL_OK)
         return status;
-    bl__copy_loop(&plan->copy, plan->bytes, out, call->inputs[X]->data);
+    if (call->inputs[X]->data != out)
+        bl__copy_loop(&plan->copy, plan->bytes, out, call->inputs[X]->data);
     run_all(call, true, out, call->inputs[SOURCE]->data);
     return BL_OK;
 }
@@ -165,5 +166,5 @@ static int64_t flops_index_add(const bl__call *call)
 
 const bl__kernel bl__kernel_index_select = {BL__STRIDED | BL__CAN_FAIL | BL__PICKS, prepare_index_select,
                                             run_index_select, bl__flops_none};
-const bl__kernel bl__kernel_index_add = {BL__STRIDED | BL__CAN_FAIL, prepare_index_add, run_index_add,
+const bl__kernel bl__kernel_index_add = {BL__STRIDED | BL__CAN_FAIL | BL__IN_PLACE_OF(X), prepare_index_add, run_index_add,
                                          flops_index_add};

@@ -17,7 +17,7 @@ typedef struct bl__operand {
     uint8_t dtype; /* a bl_dtype */
     uint8_t rank;
     bool contiguous;
-    bool unused; /* an output without memory: BL__OPTIONAL_OUTPUTS */
+    bool unused;      /* an output without memory: BL__OPTIONAL_OUTPUTS */
     uint32_t storage; /* of the program, where the data is ... */
     int64_t offset;   /* ... and how many elements into it */
 } bl__operand;
@@ -51,10 +51,17 @@ enum {
     BL__STRIDED = 1u << 0, /* takes inputs of any strides */
     BL__IN_PLACE =
         1u << 1, /* an output may stand in the memory of an input of the same layout and element size */
-    BL__IN_PLACE_OF_LAST = 1u << 4, /* the same of the last input only */
     BL__CAN_FAIL = 1u << 2,         /* may return an error for the values it meets */
     BL__PICKS = 1u << 3,            /* reads no more elements of its first input than its first output has */
-    BL__OPTIONAL_OUTPUTS = 1u << 5  /* outputs that nothing uses get no memory, and are not computed */
+    BL__OPTIONAL_OUTPUTS = 1u << 4  /* outputs that nothing uses get no memory, and are not computed */
+};
+
+/* An output may stand in the memory of the i-th input of the same layout and element size, and of no other.
+ */
+#define BL__IN_PLACE_OF(i) (1u << (16 + (i)))
+enum {
+    BL__IN_PLACE_INPUTS = 8, /* those i may be below */
+    BL__IN_PLACE_ANY = BL__IN_PLACE | 0xff << 16
 };
 
 /* One row of the table of kernels: how one op runs on this device. */

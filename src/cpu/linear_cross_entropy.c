@@ -38,12 +38,11 @@ enum {
 
 enum {
     CHUNK = 512, /* classes at most */
-    PARTS = 16,  /* at most */
+    PARTS = 8,   /* at most */
     ROWS = 264,  /* of a block at most */
     ROW_UNIT = 6 /* rows that a product takes at once */
 };
-#define BLOCK_BYTES        (13.0 * 1024 * 1024) /* of a block's powers, about */
-#define FLOPS_A_NANOSECOND 80.0
+#define BLOCK_BYTES (12.0 * 1024 * 1024) /* of a block's powers, about */
 
 /* Of one row in one chunk. */
 typedef struct piece {
@@ -68,14 +67,11 @@ typedef void gradient_function(int64_t n, void *row, double factor, double shift
                                double less_at_target);
 /* sum += row. */
 typedef void add_function(int64_t n, void *sum, const void *row);
-typedef void product_function(int64_t m, int64_t n, int64_t k, void *a, bl__steps a_steps, void *b,
-                              bl__steps b_steps, void *c, bl__steps c_steps);
 
 typedef struct functions {
     power_function *powers;
     gradient_function *gradients;
     add_function *add;
-    product_function *product, *product_add;
 } functions;
 
 struct plan {
@@ -87,7 +83,8 @@ struct plan {
     bool wants_dx, wants_dw, wants_db, wants_gradient;
     bool biased, weighted;
     bool pays;
-    size_t rows_at, x_at, pieces_at, powers_at, dx_at; /* in the scratch */
+    size_t rows_at, x_at, pieces_at, powers_at, dx_at, gemm_at; /* in the scratch */
+    size_t gemm_bytes;                                          /* of each worker */
 };
 
 /* ---- rows of a chunk ---- */
@@ -168,8 +165,7 @@ enum {
             x[target] -= (type)less_at_target;                                                               \
     }                                                                                                        \
                                                                                                              \
-    static const functions functions_##name = {powers_##name, gradients_##name, add_##name, bl__gemm_##name, \
-                                               bl__gemm_add_##name};
+    static const functions functions_##name = {powers_##name, gradients_##name, add_##name};
 
 ROW_FUNCTIONS(f32, float)
 ROW_FUNCTIONS(f64, double)
@@ -211,6 +207,56 @@ static size_t take(size_t *scratch_bytes, int64_t count, size_t bytes)
     return at;
 }
 
+/* The three products of a chunk. The powers' rows are a whole chunk apart. */
+static bl__product logits_product(const struct plan *plan, int64_t rows, int64_t classes)
+{
+    return (bl__product){.m = rows,
+                         .n = classes,
+                         .k = plan->width,
+                         .a = bl__row_steps(plan->width),
+                         .b = bl__turned_steps(plan->width),
+                         .c = bl__row_steps(plan->chunk),
+                         .f64 = plan->bytes == sizeof(double)};
+}
+
+static bl__product dx_product(const struct plan *plan, int64_t rows, int64_t classes, bool add)
+{
+    return (bl__product){.m = rows,
+                         .n = plan->width,
+                         .k = classes,
+                         .a = bl__row_steps(plan->chunk),
+                         .b = bl__row_steps(plan->width),
+                         .c = bl__row_steps(plan->width),
+                         .f64 = plan->bytes == sizeof(double),
+                         .add = add};
+}
+
+static bl__product dw_product(const struct plan *plan, int64_t rows, int64_t classes, bool add)
+{
+    return (bl__product){.m = classes,
+                         .n = plan->width,
+                         .k = rows,
+                         .a = bl__turned_steps(plan->chunk),
+                         .b = bl__row_steps(plan->width),
+                         .c = bl__row_steps(plan->width),
+                         .f64 = plan->bytes == sizeof(double),
+                         .add = add};
+}
+
+/* What the largest of the products needs. */
+static size_t product_scratch(const struct plan *plan)
+{
+    const bl__product products[] = {logits_product(plan, plan->block, plan->chunk),
+                                    dx_product(plan, plan->block, plan->chunk, false),
+                                    dw_product(plan, plan->block, plan->chunk, false)};
+    size_t most = 0;
+    for (int i = 0; i < (plan->wants_gradient ? 3 : 1); i++) {
+        size_t bytes = bl__gemm_scratch(&products[i]);
+        most = bytes > most ? bytes : most;
+    }
+    return most;
+}
+
 static void lay_out(struct plan *plan, int workers, size_t *scratch_bytes)
 {
     int64_t kept = plan->wants_gradient ? plan->chunks : workers; /* chunks of powers */
@@ -218,6 +264,8 @@ static void lay_out(struct plan *plan, int workers, size_t *scratch_bytes)
     plan->x_at = take(scratch_bytes, plan->block * plan->width, plan->bytes);
     plan->pieces_at = take(scratch_bytes, plan->chunks * plan->block, sizeof(piece));
     plan->powers_at = take(scratch_bytes, kept * plan->block * plan->chunk, plan->bytes);
+    plan->gemm_bytes = product_scratch(plan);
+    plan->gemm_at = take(scratch_bytes, workers, plan->gemm_bytes);
     plan->dx_at =
         take(scratch_bytes, plan->wants_dx ? plan->parts * plan->block * plan->width : 0, plan->bytes);
 }
@@ -246,9 +294,8 @@ static bl_status prepare(bl__call *call, bl__arena *arena, size_t *scratch_bytes
     cut(plan);
     *scratch_bytes = 0;
     lay_out(plan, call->environment->threads, scratch_bytes);
-    double flops = 2.0 * (double)plan->block * (double)plan->classes * (double)plan->width;
-    plan->pays = plan->parts > 1 && bl__pays_for_threads(call, flops / FLOPS_A_NANOSECOND);
-    bl__gemm_warm();
+    bl__product logits = logits_product(plan, plan->block, plan->classes);
+    plan->pays = plan->parts > 1 && bl__pays_for_threads(call, bl__gemm_nanoseconds(&logits));
     call->plan = plan;
     return bl__indices_prepare(call, call->inputs[TARGETS]);
 }
@@ -261,7 +308,7 @@ typedef struct block {
     row_state *rows;
     char *x;
     piece *pieces; /* of the chunks, `plan->block` rows each */
-    char *powers, *dx;
+    char *powers, *dx, *scratch;
     int64_t count;
     bool first;
 } block;
@@ -276,6 +323,7 @@ static block open_block(const bl__call *call)
                    .pieces = (piece *)(void *)(scratch + plan->pieces_at),
                    .powers = scratch + plan->powers_at,
                    .dx = scratch + plan->dx_at,
+                   .scratch = scratch + plan->gemm_at,
                    .first = true};
 }
 
@@ -294,24 +342,14 @@ static double row_weight(const bl__call *call, int64_t row)
                                         : ((const double *)weights->data)[row];
 }
 
-/* The steps of rows that are `row` apart. */
-static bl__steps row_steps(int64_t rows, int64_t columns, int64_t row)
+/* One of them, in the worker's scratch; over nothing it is zeros. */
+static void multiply(const struct plan *plan, bl__product product, const void *a, const void *b, char *c,
+                     char *scratch)
 {
-    return (bl__steps){row, columns == 1 ? rows * row : 1};
-}
-
-/* C = A B, or C += A B, the one product of this file; over nothing it is zeros. C is contiguous but for the
- * step from row to row. */
-static void multiply(const struct plan *plan, bool add, int64_t m, int64_t n, int64_t k, void *a,
-                     bl__steps a_steps, void *b, bl__steps b_steps, void *c, int64_t c_row)
-{
-    if (n == 0)
-        return;
-    for (int64_t i = 0; i < m && k == 0 && !add; i++)
-        bl__zero(bl__at(c, plan->bytes, i * c_row), (size_t)n * plan->bytes);
-    if (k > 0)
-        (add ? plan->f->product_add : plan->f->product)(m, n, k, a, a_steps, b, b_steps, c,
-                                                        row_steps(m, n, c_row));
+    for (int64_t i = 0; i < product.m && product.k == 0; i++)
+        bl__zero(bl__at(c, plan->bytes, i * product.c.row), (size_t)product.n * plan->bytes);
+    if (product.n > 0 && product.k > 0)
+        bl__gemm(&product, a, b, c, scratch);
 }
 
 /* Chunk c's number of classes. */
@@ -327,15 +365,14 @@ static int64_t part_begin(const struct plan *plan, int64_t part)
 }
 
 /* Chunk c's logits, their powers, and what is kept of them. */
-static void raise_chunk(const bl__call *call, const block *b, int64_t c, char *powers)
+static void raise_chunk(const bl__call *call, const block *b, int64_t c, char *powers, char *scratch)
 {
     const struct plan *plan = b->plan;
     int64_t n = chunk_width(plan, c), begin = c * plan->chunk;
     const void *bias = bias_of(call);
     const bl__linear_cross_entropy_attributes *attributes = call->attributes;
-    void *weight = bl__at(call->inputs[WEIGHT]->data, plan->bytes, begin * plan->width);
-    multiply(plan, false, b->count, n, plan->width, b->x, bl__row_steps(b->count, plan->width), weight,
-             bl__turned_steps(n, plan->width), powers, plan->chunk);
+    multiply(plan, logits_product(plan, b->count, n), b->x,
+             bl__at_const(call->inputs[WEIGHT]->data, plan->bytes, begin * plan->width), powers, scratch);
     if (bias)
         bias = bl__at_const(bias, plan->bytes, begin);
     for (int64_t r = 0; r < b->count; r++)
@@ -349,11 +386,17 @@ static char *chunk_powers(const block *b, int64_t slot)
     return bl__at(b->powers, b->plan->bytes, slot * b->plan->block * b->plan->chunk);
 }
 
+static char *worker_scratch(const block *b, int worker)
+{
+    return b->scratch + (size_t)worker * b->plan->gemm_bytes;
+}
+
 static void raise_part(const bl__call *call, const void *work, int64_t part, int worker)
 {
     const block *b = work;
     for (int64_t c = part_begin(b->plan, part); c < part_begin(b->plan, part + 1); c++)
-        raise_chunk(call, b, c, chunk_powers(b, b->plan->wants_gradient ? c : worker));
+        raise_chunk(call, b, c, chunk_powers(b, b->plan->wants_gradient ? c : worker),
+                    worker_scratch(b, worker));
 }
 
 /* A row's loss from its pieces, whose sums become the factors of their powers. */
@@ -411,19 +454,18 @@ static void flow_part(const bl__call *call, const void *work, int64_t part, int 
     const struct plan *plan = b->plan;
     const bl__linear_cross_entropy_attributes *attributes = call->attributes;
     int64_t width = plan->width, begin = part_begin(plan, part), end = part_begin(plan, part + 1);
-    void *dx = bl__at(b->dx, plan->bytes, part * plan->block * width);
-    (void)worker;
+    char *dx = bl__at(b->dx, plan->bytes, part * plan->block * width);
+    char *scratch = worker_scratch(b, worker);
     for (int64_t c = begin; c < end; c++) {
         int64_t n = chunk_width(plan, c), at = c * plan->chunk * width;
         char *powers = chunk_powers(b, c);
         turn_chunk(b, c, powers, attributes->label_smoothing);
-        bl__steps rows = row_steps(b->count, n, plan->chunk), columns = {rows.column, rows.row};
         if (plan->wants_dx)
-            multiply(plan, c > begin, b->count, width, n, powers, rows,
-                     bl__at(call->inputs[WEIGHT]->data, plan->bytes, at), bl__row_steps(n, width), dx, width);
+            multiply(plan, dx_product(plan, b->count, n, c > begin), powers,
+                     bl__at_const(call->inputs[WEIGHT]->data, plan->bytes, at), dx, scratch);
         if (plan->wants_dw)
-            multiply(plan, !b->first, n, width, b->count, powers, columns, b->x,
-                     bl__row_steps(b->count, width), bl__at(call->outputs[DW]->data, plan->bytes, at), width);
+            multiply(plan, dw_product(plan, b->count, n, !b->first), powers, b->x,
+                     bl__at(call->outputs[DW]->data, plan->bytes, at), scratch);
         if (plan->wants_db)
             add_bias(call, b, c, powers);
     }

@@ -314,4 +314,4 @@ static int64_t flops(const bl__call *call)
 }
 
 const bl__kernel bl__kernel_matmul = {BL__STRIDED, prepare, run, flops};
-const bl__kernel bl__kernel_matmul_add = {BL__STRIDED | BL__IN_PLACE_OF_LAST, prepare, run, flops};
+const bl__kernel bl__kernel_matmul_add = {BL__STRIDED | BL__IN_PLACE_OF(ADDEND), prepare, run, flops};

@@ -22,8 +22,8 @@ bool bl__same_layout(const bl__operand *a, const bl__operand *b)
  * output. */
 static bool reads_before(const bl__instruction *instruction, size_t input, size_t output)
 {
-    if (instruction->kernel->flags & BL__IN_PLACE_OF_LAST)
-        return input + 1 == instruction->call.input_count;
+    if (input < BL__IN_PLACE_INPUTS && (instruction->kernel->flags & BL__IN_PLACE_OF(input)))
+        return true;
     if (!(instruction->kernel->flags & BL__IN_PLACE))
         return false;
     return instruction->kernel == &bl__kernel_group

@@ -94,8 +94,7 @@ static size_t in_place(const bl_program *p, bl__lifetime *lifetimes, const bl__i
 {
     const bl__call *call = &instruction->call;
     size_t bytes = lifetimes[call->outputs[output]->storage].bytes;
-    for (size_t i = 0; i < call->input_count &&
-                       (instruction->kernel->flags & (BL__IN_PLACE | BL__IN_PLACE_OF_LAST)) && bytes > 0;
+    for (size_t i = 0; i < call->input_count && (instruction->kernel->flags & BL__IN_PLACE_ANY) && bytes > 0;
          i++) {
         size_t root = p->storages[call->inputs[i]->storage].root;
         const bl__lifetime *lifetime = &lifetimes[root];

@@ -253,8 +253,11 @@ bl_tensor *bl_linear_cross_entropy_with(bl_tensor *x, bl_tensor *weight, bl_tens
                                         const bl_cross_entropy_options *options)
 {
     bl_cross_entropy_options chosen = options ? *options : bl_cross_entropy_defaults();
-    if (!bl__known("linear_cross_entropy", x) || !bl__known("linear_cross_entropy", targets))
-        return bl__refused(x ? x : targets);
+    bl_graph *graph = x ? bl__graph_of(x) : bl__graph_of(targets);
+    if (!graph)
+        return NULL;
+    if (!bl__usable(graph, "linear_cross_entropy", x) || !bl__usable(graph, "linear_cross_entropy", targets))
+        return &graph->invalid;
     bl_shape rows = bl_tensor_shape(x), shape = bl_tensor_shape(targets);
     rows.rank -= rows.rank > 0;
     bool fits = bl_tensor_shape(x).rank > 0 && bl_shape_equal(rows, shape) &&

@@ -8,6 +8,7 @@
 /* clang-format off */
 #define BL__PATTERNS(X) \
     X(cross_entropy, linear_cross_entropy) \
+    X(add, accumulate) \
     X(div, softmax) \
     X(sub, log_softmax)
 /* clang-format on */

@@ -75,11 +75,14 @@ static bl_tensor *embedding_sample(bl_sampler *sampler)
 const bl_op bl__op_embedding = {BL__OP(embedding, 2), .attributes_size = sizeof(bl__embedding_attributes),
                                 .infer = embedding_infer, .vjp = embedding_vjp, .sample = embedding_sample};
 
-/* ---- embedding_backward: row r of the result is the sum of the rows whose index is r ---- */
+/* ---- embedding_backward: row r of the result is the sum of the rows whose index is r, and of row r of a
+ * third input, where there is one: the gradient of the same weight from elsewhere (pattern_accumulate.c) ----
+ */
 
 enum {
     POSITIONS,
-    COTANGENT
+    COTANGENT,
+    BASE
 };
 
 static bl_status embedding_backward_infer(bl_infer_call *call)
@@ -97,7 +100,16 @@ static bl_status embedding_backward_infer(bl_infer_call *call)
     if (!bl_shape_equal(rows, want))
         return bl_infer_fail(call, BL_ERR_SHAPE, "indices of %s do not fit rows of %s",
                              BL__SHAPE_TEXT(indices), BL__SHAPE_TEXT(rows));
-    return bl__infer_as(call, bl_tensor_dtype(call->inputs[COTANGENT]), BL_SHAPE(attributes->rows, width));
+    bl_shape out = BL_SHAPE(attributes->rows, width);
+    if (call->input_count > BASE) {
+        status = bl__require_same(call, COTANGENT, BASE);
+        if (status == BL_OK && !bl_shape_equal(bl__shape_in(call, BASE), out))
+            status = bl_infer_fail(call, BL_ERR_SHAPE, "%s are added to, not %s", BL__SHAPE_TEXT(out),
+                                   BL__SHAPE_TEXT(bl__shape_in(call, BASE)));
+        if (status != BL_OK)
+            return status;
+    }
+    return bl__infer_as(call, bl_tensor_dtype(call->inputs[COTANGENT]), out);
 }
 
 /* The rows are taken back out, zeros for the padding index, which was left out. */
@@ -105,6 +117,8 @@ static void embedding_backward_vjp(bl_vjp_call *call)
 {
     bl__embedding_attributes attributes = *(const bl__embedding_attributes *)call->attributes;
     attributes.mask_padding = attributes.padding_index >= 0;
+    if (call->input_count > BASE && call->needed[BASE])
+        call->gradients[BASE] = call->cotangents[0];
     if (call->needed[COTANGENT])
         call->gradients[COTANGENT] =
             bl__apply_2(&bl__op_embedding, call->cotangents[0], call->inputs[POSITIONS], &attributes);
@@ -118,12 +132,15 @@ static bl_tensor *embedding_backward_sample(bl_sampler *sampler)
         attributes.padding_index = bl_sample_int(sampler, 0, attributes.rows - 1);
     rows.size[rows.rank++] = bl_sample_int(sampler, 0, 4);
     bl_tensor *indices = bl_sample_indices(sampler, shape, 0, attributes.rows - 1);
-    bl_tensor *cotangent = bl_sample_real(sampler, rows, -1, 1);
-    return bl__apply_2(&bl__op_embedding_backward, indices, cotangent, &attributes);
+    bl_tensor *inputs[] = {indices, bl_sample_real(sampler, rows, -1, 1), NULL};
+    bool based = bl__sample_chance(sampler, 3);
+    if (based)
+        inputs[BASE] = bl_sample_real(sampler, BL_SHAPE(attributes.rows, rows.size[rows.rank - 1]), -1, 1);
+    return bl__apply(&bl__op_embedding_backward, inputs, based ? 3 : 2, &attributes);
 }
 
 const bl_op bl__op_embedding_backward = {
-    BL__OP(embedding_backward, 2), .attributes_size = sizeof(bl__embedding_attributes),
+    BL__OP_BETWEEN(embedding_backward, 2, 3), .attributes_size = sizeof(bl__embedding_attributes),
     .infer = embedding_backward_infer, .vjp = embedding_backward_vjp, .sample = embedding_backward_sample};
 
 /* ---- one_hot ---- */

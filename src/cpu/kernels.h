@@ -30,6 +30,7 @@
     /* pooling.c */ X(max_pool) X(plane_gather) X(plane_scatter) \
     /* resample.c */ X(resample) X(resample_backward) \
     /* softmax.c */ X(softmax) X(log_softmax) \
+    /* softmax_backward.c */ X(softmax_backward) X(log_softmax_backward) X(cross_entropy_backward) \
     /* cross_entropy.c */ X(cross_entropy) \
     /* linear_cross_entropy.c */ X(linear_cross_entropy) \
     /* remainder.c */ BL__DIVIDING_OPS(X) \
@@ -42,6 +43,7 @@
     /* factorize.c */ BL__LAPACK_KERNELS(X) \
     /* take_target.c */ X(take_target) \
     /* standardize.c */ X(standardize) \
+    /* standardize_backward.c */ X(standardize_backward) \
     /* embedding.c */ X(embedding) X(embedding_backward) X(one_hot) \
     /* random.c */ X(uniform) X(normal) X(bernoulli) X(dropout) \
     /* rotary.c */ X(rotary_embedding)

@@ -39,7 +39,7 @@
     /* pooling.c */ X(max_pool) X(plane_gather) X(plane_scatter) \
     /* resample.c */ X(resample) X(resample_backward) \
     /* rows.c */ X(embedding) X(embedding_backward) X(one_hot) \
-    /* softmax.c */ X(softmax) X(log_softmax) \
+    /* softmax.c */ X(softmax) X(log_softmax) X(softmax_backward) X(log_softmax_backward) \
     /* trigonometry.c */ X(sin) X(cos) X(tan) X(asin) X(acos) X(atan) X(atan2) X(hypot) \
     /* hyperbolic.c */ X(sinh) X(cosh) X(asinh) X(acosh) X(atanh) \
     /* exponentials.c */ X(expm1) X(exp2) X(log1p) X(log2) X(log10) X(xlogy) X(rsqrt) X(reciprocal) \
@@ -69,7 +69,7 @@
     /* losses_margin.c */ X(margin_ranking_loss) X(hinge_embedding_loss) X(cosine_embedding_loss) \
                           X(triplet_margin_loss) \
     /* distances.c */ X(cosine_similarity) X(pairwise_distance) X(normalize) \
-    /* layer_norm.c */ X(standardize) X(layer_norm) X(rms_norm) \
+    /* layer_norm.c */ X(standardize) X(standardize_backward) X(layer_norm) X(rms_norm) \
     /* group_norm.c */ X(group_norm) X(instance_norm) X(local_response_norm) \
     /* batch_norm.c */ X(batch_norm) \
     /* random.c */ X(uniform) X(normal) X(bernoulli) \
@@ -83,7 +83,7 @@
     /* matrix_functions.c */ X(trace) X(kron) X(cdist) X(matrix_power) \
     /* triangular.c */ X(solve_triangular) \
     /* cholesky.c, lu.c */ BL__LAPACK_OPS(X) \
-    /* loss.c */ X(mse_loss) X(cross_entropy)
+    /* loss.c */ X(mse_loss) X(cross_entropy) X(cross_entropy_backward)
 /* clang-format on */
 
 enum {

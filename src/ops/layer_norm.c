@@ -119,19 +119,66 @@ static bl_tensor *flow_through_rows(bl_tensor *g, bl_tensor *y, bl_tensor *r, bl
     return bl_mul(rest, r);
 }
 
+/* ---- standardize_backward: that by a kernel, of g, y and r ---- */
+
+static bl_status standardize_backward_infer(bl_infer_call *call)
+{
+    const bl__standardize_attributes *attributes = call->attributes;
+    bl_shape g = bl__shape_in(call, 0), scale = g;
+    bl_status status = bl__require(call, 0, BL__REALS);
+    for (size_t i = 1; i < call->input_count && status == BL_OK; i++)
+        status = bl__require_same(call, 0, i);
+    if (status != BL_OK)
+        return status;
+    for (int d = g.rank - (int)attributes->axes; d < g.rank; d++)
+        scale.size[d] = 1;
+    if (!bl_shape_equal(bl__shape_in(call, 1), g) || !bl_shape_equal(bl__shape_in(call, 2), scale))
+        return bl_infer_fail(call, BL_ERR_SHAPE, "a cotangent of %s for rows of %s scaled by %s",
+                             BL__SHAPE_TEXT(g), BL__SHAPE_TEXT(bl__shape_in(call, 1)),
+                             BL__SHAPE_TEXT(bl__shape_in(call, 2)));
+    return bl__infer_as(call, bl_tensor_dtype(call->inputs[0]), g);
+}
+
+static void standardize_backward_decompose(bl_graph *graph, bl_tensor *const *inputs, size_t input_count,
+                                           const void *attributes, bl_tensor **outputs)
+{
+    const bl__standardize_attributes *rows = attributes;
+    bl_axes axes = last_axes(bl_tensor_shape(inputs[0]).rank, rows->axes);
+    (void)graph, (void)input_count;
+    outputs[0] = flow_through_rows(inputs[0], inputs[1], inputs[2], axes, rows->centered);
+}
+
+static bl_tensor *standardize_backward_sample(bl_sampler *sampler)
+{
+    bl_shape shape = bl__sample_filled(sampler, 1, 5), scale = shape;
+    bl__standardize_attributes attributes = {.axes = bl_sample_int(sampler, 1, shape.rank),
+                                             .centered = bl__sample_chance(sampler, 2)};
+    for (int d = shape.rank - (int)attributes.axes; d < shape.rank; d++)
+        scale.size[d] = 1;
+    bl_tensor *inputs[] = {bl_sample_real(sampler, shape, -1, 1), bl_sample_real(sampler, shape, -2, 2),
+                           bl_sample_real(sampler, scale, 0.5, 2)};
+    return bl__apply(&bl__op_standardize_backward, inputs, 3, &attributes);
+}
+
+const bl_op bl__op_standardize_backward = {
+    BL__OP(standardize_backward, 3), .attributes_size = sizeof(bl__standardize_attributes),
+    .infer = standardize_backward_infer, .decompose = standardize_backward_decompose,
+    .sample = standardize_backward_sample};
+
+/* ---- standardize itself ---- */
+
 static void standardize_vjp(bl_vjp_call *call)
 {
     const bl__standardize_attributes *attributes = call->attributes;
     bl_tensor *x = call->inputs[0], *y = call->outputs[ROWS], *r = call->outputs[SCALE];
     bl_tensor *g = call->cotangents[ROWS], *h = call->cotangents[SCALE], *flow = NULL;
     bl_shape shape = bl_tensor_shape(x);
-    bl_axes axes = last_axes(shape.rank, attributes->axes);
     if (bl_tensor_count(x) == 0) {
         call->gradients[0] = bl__number_like(x, 0);
         return;
     }
     if (g)
-        flow = flow_through_rows(g, y, r, axes, attributes->centered);
+        flow = bl__apply(&bl__op_standardize_backward, (bl_tensor *[]){g, y, r}, 3, attributes);
     if (h) {
         bl_tensor *factor = bl_div_scalar(bl_mul(h, bl_square(r)), -row_count(shape, attributes->axes));
         bl_tensor *part = bl_mul(factor, y);

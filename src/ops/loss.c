@@ -120,22 +120,50 @@ static bl_tensor *count_targets(const parts *p)
     return bl_sum(bl_cast(p->counts, bl_tensor_dtype(p->logits)), BL_ALL_AXES, false);
 }
 
-/* (softmax(logits) - one_hot(targets)) times the cotangent of the row: g, or g / count, or 0 where the target
- * does not count. With no target that counts the count is taken as 1, and all is 0. */
-static void cross_entropy_vjp(bl_vjp_call *call)
+/* ---- cross_entropy_backward, of logits, targets and the loss's cotangent: (softmax(logits) -
+ * one_hot(targets)) times the cotangent of the row: g, or g / count, or 0 where the target does not count.
+ * With no target that counts the count is taken as 1, and all is 0. ---- */
+
+enum {
+    COTANGENT = 2
+};
+
+static bl_status cross_entropy_backward_infer(bl_infer_call *call)
 {
-    const bl__loss_attributes *attributes = call->attributes;
-    bl_tensor *g = call->cotangents[0], *targets = call->inputs[TARGETS];
-    if (!call->needed[LOGITS])
-        return;
-    parts p = take_apart(call->inputs[LOGITS], targets, attributes->ignore_index);
+    int64_t reduction = ((const bl__loss_attributes *)call->attributes)->reduction;
+    bl_status status = bl__check_rows(call, reduction, "logits");
+    if (status == BL_OK)
+        status = bl__require_same(call, LOGITS, COTANGENT);
+    bl_shape want = reduction == BL_REDUCE_NONE ? bl__shape_in(call, TARGETS) : BL_SCALAR;
+    if (status == BL_OK && !bl_shape_equal(bl__shape_in(call, COTANGENT), want))
+        status = bl_infer_fail(call, BL_ERR_SHAPE, "a cotangent of %s for losses of %s",
+                               BL__SHAPE_TEXT(bl__shape_in(call, COTANGENT)), BL__SHAPE_TEXT(want));
+    return status == BL_OK
+               ? bl__infer_as(call, bl_tensor_dtype(call->inputs[LOGITS]), bl__shape_in(call, LOGITS))
+               : status;
+}
+
+static void cross_entropy_backward_decompose(bl_graph *graph, bl_tensor *const *inputs, size_t input_count,
+                                             const void *given, bl_tensor **outputs)
+{
+    const bl__loss_attributes *attributes = given;
+    bl_tensor *g = inputs[COTANGENT], *targets = inputs[TARGETS];
+    parts p = take_apart(inputs[LOGITS], targets, attributes->ignore_index);
+    (void)graph, (void)input_count;
     if (attributes->reduction == BL_REDUCE_MEAN)
         g = bl_div(g, bl_maximum_scalar(count_targets(&p), 1));
     else if (attributes->reduction == BL_REDUCE_NONE)
         g = bl_reshape(g, bl_tensor_shape(p.column));
     bl_tensor *rows = bl_where(p.column, g, bl__number_like(g, 0));
     bl_tensor *hot = bl__one_hot_ignoring(targets, p.classes, attributes->ignore_index, bl_tensor_dtype(g));
-    call->gradients[LOGITS] = bl_mul(bl_sub(bl_softmax(p.logits, -1), hot), rows);
+    outputs[0] = bl_mul(bl_sub(bl_softmax(p.logits, -1), hot), rows);
+}
+
+static void cross_entropy_vjp(bl_vjp_call *call)
+{
+    bl_tensor *inputs[] = {call->inputs[LOGITS], call->inputs[TARGETS], call->cotangents[0]};
+    if (call->needed[LOGITS])
+        call->gradients[LOGITS] = bl__apply(&bl__op_cross_entropy_backward, inputs, 3, call->attributes);
 }
 
 /* The logarithm is chosen by a bool, never multiplied by 0: it can be infinite. */
@@ -175,6 +203,25 @@ static bl_tensor *cross_entropy_sample(bl_sampler *sampler)
     bl_cross_entropy_options options = bl_cross_entropy_defaults();
     return sample_rows(sampler, &options, false, false);
 }
+
+static bl_tensor *cross_entropy_backward_sample(bl_sampler *sampler)
+{
+    bl__loss_attributes attributes = {.reduction = bl__sample_loss_reduction(sampler)};
+    int64_t classes = bl_sample_int(sampler, 1, 5);
+    bool ignore = bl__sample_chance(sampler, 2), none = attributes.reduction == BL_REDUCE_NONE;
+    attributes.ignore_index = ignore ? -1 : -100;
+    bl_shape rows = bl__sample_loss_shape(sampler, 0, 4, attributes.reduction), shape = rows;
+    shape.size[shape.rank++] = classes;
+    bl_tensor *logits = bl_sample_real(sampler, shape, -3, 3);
+    bl_tensor *inputs[] = {logits, bl__sample_targets(sampler, rows, classes, ignore),
+                           bl_sample_real(sampler, none ? rows : BL_SCALAR, -2, 2)};
+    return bl__apply(&bl__op_cross_entropy_backward, inputs, 3, &attributes);
+}
+
+const bl_op bl__op_cross_entropy_backward = {
+    BL__OP(cross_entropy_backward, 3), .attributes_size = sizeof(bl__loss_attributes),
+    .infer = cross_entropy_backward_infer, .decompose = cross_entropy_backward_decompose,
+    .sample = cross_entropy_backward_sample};
 
 const bl_op bl__op_cross_entropy = {
     BL__OP(cross_entropy, 2), .attributes_size = sizeof(bl__loss_attributes), .infer = cross_entropy_infer,

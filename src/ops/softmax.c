@@ -40,6 +40,74 @@ static bl_tensor *sample(bl_sampler *sampler, builder *build)
     return build(x, (int)bl_sample_int(sampler, -shape.rank, shape.rank - 1));
 }
 
+/* ---- what flows back, by a kernel along the last axis and else by simpler ops ---- */
+
+static bool is_last(const bl_tensor *x, int axis)
+{
+    return axis == bl_tensor_shape(x).rank - 1;
+}
+
+/* One dtype and one shape: the cotangent's and the value's. */
+static bl_status infer_backward(bl_infer_call *call)
+{
+    bl_status status = bl__require(call, 0, BL__REALS);
+    if (status == BL_OK)
+        status = bl__require_same(call, 0, 1);
+    bl_shape g = bl__shape_in(call, 0), y = bl__shape_in(call, 1);
+    if (status == BL_OK && (!bl_shape_equal(g, y) || g.rank == 0))
+        status = bl_infer_fail(call, BL_ERR_SHAPE, "a cotangent of %s for a value of %s", BL__SHAPE_TEXT(g),
+                               BL__SHAPE_TEXT(y));
+    return status == BL_OK ? bl__infer_as(call, bl_tensor_dtype(call->inputs[0]), g) : status;
+}
+
+static bl_tensor *softmax_flow(bl_tensor *g, bl_tensor *y, int axis)
+{
+    return bl_mul(y, bl_sub(g, bl_sum(bl_mul(g, y), BL_AXES(axis), true)));
+}
+
+static bl_tensor *log_softmax_flow(bl_tensor *g, bl_tensor *y, int axis)
+{
+    return bl_sub(g, bl_mul(bl_exp(y), bl_sum(g, BL_AXES(axis), true)));
+}
+
+static void softmax_backward_decompose(bl_graph *graph, bl_tensor *const *inputs, size_t input_count,
+                                       const void *attributes, bl_tensor **outputs)
+{
+    (void)graph, (void)input_count, (void)attributes;
+    outputs[0] = softmax_flow(inputs[0], inputs[1], -1);
+}
+
+static void log_softmax_backward_decompose(bl_graph *graph, bl_tensor *const *inputs, size_t input_count,
+                                           const void *attributes, bl_tensor **outputs)
+{
+    (void)graph, (void)input_count, (void)attributes;
+    outputs[0] = log_softmax_flow(inputs[0], inputs[1], -1);
+}
+
+static bl_tensor *sample_backward(bl_sampler *sampler, const bl_op *op)
+{
+    bl_shape shape = bl_sample_shape(sampler, 1, 5);
+    bl_tensor *g = bl_sample_real(sampler, shape, -1, 1);
+    return bl__apply_2(op, g, bl_sample_real(sampler, shape, -2, 1), NULL);
+}
+
+static bl_tensor *softmax_backward_sample(bl_sampler *sampler)
+{
+    return sample_backward(sampler, &bl__op_softmax_backward);
+}
+
+static bl_tensor *log_softmax_backward_sample(bl_sampler *sampler)
+{
+    return sample_backward(sampler, &bl__op_log_softmax_backward);
+}
+
+const bl_op bl__op_softmax_backward = {BL__OP(softmax_backward, 2), .infer = infer_backward,
+                                       .decompose = softmax_backward_decompose,
+                                       .sample = softmax_backward_sample};
+const bl_op bl__op_log_softmax_backward = {BL__OP(log_softmax_backward, 2), .infer = infer_backward,
+                                           .decompose = log_softmax_backward_decompose,
+                                           .sample = log_softmax_backward_sample};
+
 /* ---- softmax: y = exp(x) / sum exp(x), dx = y (g - sum(g y)) ---- */
 
 bl_tensor *bl_softmax(bl_tensor *x, int axis)
@@ -50,8 +118,9 @@ bl_tensor *bl_softmax(bl_tensor *x, int axis)
 static void softmax_vjp(bl_vjp_call *call)
 {
     bl_tensor *g = call->cotangents[0], *y = call->outputs[0];
-    bl_tensor *mean = bl_sum(bl_mul(g, y), BL_AXES(axis_of(call->attributes)), true);
-    call->gradients[0] = bl_mul(y, bl_sub(g, mean));
+    int axis = axis_of(call->attributes);
+    call->gradients[0] =
+        is_last(y, axis) ? bl__apply_2(&bl__op_softmax_backward, g, y, NULL) : softmax_flow(g, y, axis);
 }
 
 static void softmax_decompose(bl_graph *graph, bl_tensor *const *inputs, size_t input_count,
@@ -85,9 +154,10 @@ bl_tensor *bl_log_softmax(bl_tensor *x, int axis)
 
 static void log_softmax_vjp(bl_vjp_call *call)
 {
-    bl_tensor *g = call->cotangents[0];
-    bl_tensor *total = bl_sum(g, BL_AXES(axis_of(call->attributes)), true);
-    call->gradients[0] = bl_sub(g, bl_mul(bl_exp(call->outputs[0]), total));
+    bl_tensor *g = call->cotangents[0], *y = call->outputs[0];
+    int axis = axis_of(call->attributes);
+    call->gradients[0] = is_last(y, axis) ? bl__apply_2(&bl__op_log_softmax_backward, g, y, NULL)
+                                          : log_softmax_flow(g, y, axis);
 }
 
 static void log_softmax_decompose(bl_graph *graph, bl_tensor *const *inputs, size_t input_count,

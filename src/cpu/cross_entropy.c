@@ -8,6 +8,7 @@
 #include "cpu/kernels.h"
 #include "cpu/log_sum.h"
 #include "cpu/loop.h"
+#include "cpu/row_parts.h"
 #include "ops/attributes.h"
 
 enum {
@@ -37,12 +38,36 @@ static void store(const bl__operand *output, int64_t i, double value)
 
 static bl_status prepare(bl__call *call, bl__arena *arena, size_t *scratch_bytes)
 {
-    (void)arena;
-    *scratch_bytes = 0;
-    bl_dtype dtype = call->inputs[LOGITS]->dtype;
-    if (dtype != BL_F32 && dtype != BL_F64)
-        return bl__kernel_fail(call, BL_ERR_DTYPE, "no kernel for %s", bl_dtype_name(dtype));
-    return bl__indices_prepare(call, call->inputs[TARGETS]);
+    const bl__operand *logits = call->inputs[LOGITS], *targets = call->inputs[TARGETS];
+    bl__row_parts *parts = bl__arena_take(arena, sizeof(*parts));
+    if (!parts)
+        return BL_ERR_MEMORY;
+    if (logits->dtype != BL_F32 && logits->dtype != BL_F64)
+        return bl__kernel_fail(call, BL_ERR_DTYPE, "no kernel for %s",
+                               bl_dtype_name((bl_dtype)logits->dtype));
+    *parts = bl__row_parts_of(call, targets->count, logits->size[logits->rank - 1], 4);
+    *scratch_bytes = (size_t)targets->count * sizeof(double);
+    call->plan = parts;
+    return bl__indices_prepare(call, targets);
+}
+
+/* The losses of rows, into scratch. */
+static void do_rows(const bl__call *call, const void *work, int64_t part, int worker)
+{
+    const bl__row_parts *parts = work;
+    const bl__operand *logits = call->inputs[LOGITS];
+    const bl__loss_attributes *attributes = call->attributes;
+    int64_t classes = logits->size[logits->rank - 1];
+    size_t row_bytes = (size_t)classes * bl_dtype_size((bl_dtype)logits->dtype);
+    double *losses = call->environment->scratch;
+    (void)worker;
+    for (int64_t r = bl__part_first(parts, part); r < bl__part_end(parts, part); r++) {
+        int64_t target = bl__index_at(call->inputs[TARGETS], r);
+        losses[r] = target == attributes->ignore_index
+                        ? 0
+                        : (logits->dtype == BL_F32 ? loss_f32 : loss_f64)(
+                              bl__at_const(logits->data, row_bytes, r), classes, target);
+    }
 }
 
 static bl_status run(const bl__call *call)
@@ -50,22 +75,17 @@ static bl_status run(const bl__call *call)
     const bl__operand *logits = call->inputs[LOGITS], *targets = call->inputs[TARGETS];
     const bl__loss_attributes *attributes = call->attributes;
     int64_t classes = logits->size[logits->rank - 1], counted = 0;
-    size_t row_bytes = (size_t)classes * bl_dtype_size(logits->dtype);
-    const char *row = logits->data;
+    const double *losses = call->environment->scratch;
     double total = 0;
     bl_status status = bl__indices_check(call, targets, classes, &attributes->ignore_index, "target");
     if (status != BL_OK)
         return status;
-    for (int64_t i = 0; i < targets->count; i++, row += row_bytes) {
-        int64_t target = bl__index_at(targets, i);
-        double loss = 0;
-        if (target != attributes->ignore_index) {
-            loss = (logits->dtype == BL_F32 ? loss_f32 : loss_f64)(row, classes, target);
-            counted++;
-        }
-        total += loss;
+    bl__do_row_parts(call, call->plan, do_rows, call->plan);
+    for (int64_t i = 0; i < targets->count; i++) {
+        counted += bl__index_at(targets, i) != attributes->ignore_index;
+        total += losses[i];
         if (attributes->reduction == BL_REDUCE_NONE)
-            store(call->outputs[0], i, loss);
+            store(call->outputs[0], i, losses[i]);
     }
     if (attributes->reduction != BL_REDUCE_NONE)
         store(call->outputs[0], 0, attributes->reduction == BL_REDUCE_SUM ? total : total / (double)counted);

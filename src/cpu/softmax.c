@@ -7,6 +7,7 @@
 #include "cpu/kernels.h"
 #include "cpu/log_sum.h"
 #include "cpu/loop.h"
+#include "cpu/row_parts.h"
 #include "ops/attributes.h"
 
 enum {
@@ -25,6 +26,8 @@ struct plan {
     int64_t size;  /* of that axis */
     int64_t step[WALKED];
     bool packed;
+    bool shared; /* rows lie one step apart and are shared out among threads */
+    bl__row_parts parts;
     size_t bytes;
 };
 
@@ -79,6 +82,9 @@ static bl_status prepare(bl__call *call, bl__arena *arena, size_t *scratch_bytes
         memcpy(plan->step, strides, sizeof(strides));
     }
     plan->packed = plan->size > 1 && (plan->step[TO] != 1 || plan->step[FROM] != 1);
+    plan->shared = !plan->packed && plan->rows.rank <= 1 && y->count > 0;
+    if (plan->shared)
+        plan->parts = bl__row_parts_of(call, plan->rows.count, plan->size, 4);
     *scratch_bytes = plan->packed ? (size_t)(PACKED * pitch(plan)) * plan->bytes : 0;
     call->plan = plan;
     return BL_OK;
@@ -100,9 +106,23 @@ static void run_packed(const struct plan *plan, int64_t n, char *y, int64_t y_st
                           bl__at(scratch, plan->bytes, i), pitch(plan));
 }
 
+static void do_rows(const bl__call *call, const void *work, int64_t part, int worker)
+{
+    const struct plan *plan = work;
+    int64_t y_step = bl__loop_step(&plan->rows, TO), x_step = bl__loop_step(&plan->rows, FROM);
+    (void)worker;
+    for (int64_t r = bl__part_first(&plan->parts, part); r < bl__part_end(&plan->parts, part); r++)
+        plan->row(plan->size, bl__at(call->outputs[0]->data, plan->bytes, r * y_step),
+                  bl__at_const(call->inputs[0]->data, plan->bytes, r * x_step));
+}
+
 static bl_status run(const bl__call *call)
 {
     const struct plan *plan = call->plan;
+    if (plan->shared) {
+        bl__do_row_parts(call, &plan->parts, do_rows, plan);
+        return BL_OK;
+    }
     bl__place place = {{0}, {0}};
     int64_t rows = bl__loop_row(&plan->rows), together = plan->packed ? PACKED : 1;
     int64_t y_step = bl__loop_step(&plan->rows, TO), x_step = bl__loop_step(&plan->rows, FROM);

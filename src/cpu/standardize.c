@@ -6,6 +6,7 @@
  * order that the length of the row fixes: element i goes to lane i mod LANES. */
 #include "cpu/kernels.h"
 #include "cpu/loop.h"
+#include "cpu/row_parts.h"
 #include "ops/attributes.h"
 
 #include <math.h>
@@ -24,6 +25,8 @@ struct plan {
     bl__loop rows;    /* over the leading axes */
     bl__loop element; /* over those of a row */
     bool packed;      /* a row is not contiguous: it goes through scratch */
+    bool shared;      /* rows lie one step apart and are shared out among threads */
+    bl__row_parts parts;
     size_t bytes;
 };
 
@@ -84,6 +87,9 @@ static bl_status prepare(bl__call *call, bl__arena *arena, size_t *scratch_bytes
                       &x->stride[d]);
     const bl__loop *element = &plan->element;
     plan->packed = element->count > 1 && (element->rank > 1 || bl__loop_step(element, 0) != 1);
+    plan->shared = !plan->packed && plan->rows.rank <= 1 && element->count > 0;
+    if (plan->shared)
+        plan->parts = bl__row_parts_of(call, plan->rows.count, element->count, 1.5);
     *scratch_bytes = plan->packed ? (size_t)element->count * plan->bytes : 0;
     call->plan = plan;
     return BL_OK;
@@ -102,9 +108,24 @@ static void pack(const struct plan *plan, void *scratch, const char *row)
     } while (bl__loop_next(element, &place));
 }
 
+static void do_rows(const bl__call *call, const void *work, int64_t part, int worker)
+{
+    const struct plan *plan = work;
+    int64_t n = plan->element.count, step = bl__loop_step(&plan->rows, 0);
+    (void)worker;
+    for (int64_t r = bl__part_first(&plan->parts, part); r < bl__part_end(&plan->parts, part); r++)
+        plan->row(n, bl__at(call->outputs[ROWS]->data, plan->bytes, r * n),
+                  bl__at(call->outputs[SCALE]->data, plan->bytes, r),
+                  bl__at_const(call->inputs[0]->data, plan->bytes, r * step), call->attributes);
+}
+
 static bl_status run(const bl__call *call)
 {
     const struct plan *plan = call->plan;
+    if (plan->shared) {
+        bl__do_row_parts(call, &plan->parts, do_rows, plan);
+        return BL_OK;
+    }
     int64_t n = plan->element.count, rows = bl__loop_row(&plan->rows), step = bl__loop_step(&plan->rows, 0);
     char *y = call->outputs[ROWS]->data, *scale = call->outputs[SCALE]->data;
     bl__place place = {{0}, {0}};

@@ -130,3 +130,26 @@ Test(threads, linear_and_cross_entropy)
     expect_same_bits(inputs, 3, outputs, 4);
     expect_same_bits(inputs, 3, outputs, 1);
 }
+
+/* Rows in blocks: forward and back. */
+Test(threads, rows)
+{
+    bl_tensor *x = noise("x", BL_SHAPE(611, 257)), *w = noise("w", BL_SHAPE(257)),
+              *b = noise("b", BL_SHAPE(257));
+    bl_tensor *inputs[] = {x, w, b}, *outputs[8], *y;
+    int64_t classes[611];
+    for (int i = 0; i < 611; i++)
+        classes[i] = i % 257;
+    outputs[0] = bl_softmax(x, -1);
+    outputs[1] = bl_log_softmax(x, 1);
+    outputs[2] = bl_layer_norm(x, BL_SHAPE(257), w, b, 1e-5);
+    outputs[3] = bl_cross_entropy(x, bl_constant(graph, BL_I64, BL_SHAPE(611), classes));
+    for (int i = 0; i < 4; i++) {
+        y = bl_sum(bl_square(outputs[i]), BL_ALL_AXES, false);
+        outputs[4 + i] = bl_gradient(y, x);
+    }
+    expect_same_bits(inputs, 3, outputs, 8);
+    bl_tensor *wrt[] = {w, b}, *loss = bl_sum(bl_square(outputs[2]), BL_ALL_AXES, false);
+    cr_assert_eq(bl_grad(&loss, 1, NULL, wrt, 2, outputs), BL_OK);
+    expect_same_bits(inputs, 3, outputs, 2);
+}

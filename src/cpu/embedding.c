@@ -101,8 +101,9 @@ static int64_t flops_embedding_backward(const bl__call *call)
     return call->inputs[COTANGENT]->count;
 }
 
-const bl__kernel bl__kernel_embedding_backward = {BL__CAN_FAIL | BL__IN_PLACE_OF(BASE), prepare_embedding_backward,
-                                                  run_embedding_backward, flops_embedding_backward};
+const bl__kernel bl__kernel_embedding_backward = {BL__CAN_FAIL | BL__IN_PLACE_OF(BASE),
+                                                  prepare_embedding_backward, run_embedding_backward,
+                                                  flops_embedding_backward};
 
 /* ---- one_hot: 1 at the index, 0 elsewhere ---- */
 

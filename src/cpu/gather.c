@@ -201,5 +201,5 @@ static int64_t flops_scatter_add(const bl__call *call)
 }
 
 const bl__kernel bl__kernel_scatter = {BL__STRIDED | BL__CAN_FAIL, prepare_scatter, run_onto, bl__flops_none};
-const bl__kernel bl__kernel_scatter_add = {BL__STRIDED | BL__CAN_FAIL | BL__IN_PLACE_OF(X), prepare_scatter_add, run_onto,
-                                           flops_scatter_add};
+const bl__kernel bl__kernel_scatter_add = {BL__STRIDED | BL__CAN_FAIL | BL__IN_PLACE_OF(X),
+                                           prepare_scatter_add, run_onto, flops_scatter_add};

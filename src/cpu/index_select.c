@@ -166,5 +166,5 @@ static int64_t flops_index_add(const bl__call *call)
 
 const bl__kernel bl__kernel_index_select = {BL__STRIDED | BL__CAN_FAIL | BL__PICKS, prepare_index_select,
                                             run_index_select, bl__flops_none};
-const bl__kernel bl__kernel_index_add = {BL__STRIDED | BL__CAN_FAIL | BL__IN_PLACE_OF(X), prepare_index_add, run_index_add,
-                                         flops_index_add};
+const bl__kernel bl__kernel_index_add = {BL__STRIDED | BL__CAN_FAIL | BL__IN_PLACE_OF(X), prepare_index_add,
+                                         run_index_add, flops_index_add};

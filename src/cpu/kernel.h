@@ -51,9 +51,9 @@ enum {
     BL__STRIDED = 1u << 0, /* takes inputs of any strides */
     BL__IN_PLACE =
         1u << 1, /* an output may stand in the memory of an input of the same layout and element size */
-    BL__CAN_FAIL = 1u << 2,         /* may return an error for the values it meets */
-    BL__PICKS = 1u << 3,            /* reads no more elements of its first input than its first output has */
-    BL__OPTIONAL_OUTPUTS = 1u << 4  /* outputs that nothing uses get no memory, and are not computed */
+    BL__CAN_FAIL = 1u << 2,        /* may return an error for the values it meets */
+    BL__PICKS = 1u << 3,           /* reads no more elements of its first input than its first output has */
+    BL__OPTIONAL_OUTPUTS = 1u << 4 /* outputs that nothing uses get no memory, and are not computed */
 };
 
 /* An output may stand in the memory of the i-th input of the same layout and element size, and of no other.

@@ -16,6 +16,7 @@
  * alone, and not on what is wanted, so the bits of the loss do not either. Rows whose target does not count
  * are not computed. */
 #include "bowline/ops.h"
+#include "cpu/flops.h"
 #include "cpu/gemm.h"
 #include "cpu/indices.h"
 #include "cpu/kernels.h"
@@ -577,4 +578,16 @@ static bl_status run(const bl__call *call)
     return BL_OK;
 }
 
-const bl__kernel bl__kernel_linear_cross_entropy = {BL__CAN_FAIL | BL__OPTIONAL_OUTPUTS, prepare, run};
+/* For each logit its product, a bias, and the maximum, difference, exp and sum; for each of its gradients a
+ * product and a difference, and where they go on. Rows that do not count are known at run only. */
+static int64_t flops(const bl__call *call)
+{
+    const struct plan *plan = call->plan;
+    int64_t product = bl__times(2, plan->width), each = bl__plus(product, 4 + plan->biased);
+    if (plan->wants_gradient)
+        each = bl__plus(each, 2 + plan->wants_db);
+    each = bl__plus(each, bl__times(product, plan->wants_dx + plan->wants_dw));
+    return bl__times(bl__times(plan->rows, plan->classes), each);
+}
+
+const bl__kernel bl__kernel_linear_cross_entropy = {BL__CAN_FAIL | BL__OPTIONAL_OUTPUTS, prepare, run, flops};

@@ -6,6 +6,7 @@
  *
  * Sums are taken in f64, element i in lane i mod LANES. */
 #include "bowline/ops.h"
+#include "cpu/flops.h"
 #include "cpu/indices.h"
 #include "cpu/kernels.h"
 #include "cpu/log_sum.h"
@@ -126,12 +127,18 @@ static bl_status run(const bl__call *call)
     return BL_OK;
 }
 
-#define KERNEL(op, flags)                                                                  \
+/* For each element a product or exp, a sum, a difference and a product. */
+static int64_t flops(const bl__call *call)
+{
+    return bl__times(4, call->outputs[0]->count);
+}
+
+#define KERNEL(op, its_flags)                                                              \
     static bl_status prepare_##op(bl__call *call, bl__arena *arena, size_t *scratch_bytes) \
     {                                                                                      \
         return prepare(call, arena, scratch_bytes, op##_f32, op##_f64);                    \
     }                                                                                      \
-    const bl__kernel bl__kernel_##op = {flags, prepare_##op, run};
+    const bl__kernel bl__kernel_##op = {its_flags, prepare_##op, run, flops};
 
 /* The second writes exp(y) where g is still wanted. */
 KERNEL(softmax_backward, BL__IN_PLACE)
@@ -198,5 +205,11 @@ static bl_status run_cross_entropy(const bl__call *call)
     return BL_OK;
 }
 
-const bl__kernel bl__kernel_cross_entropy_backward = {BL__CAN_FAIL | BL__IN_PLACE_OF(LOGITS),
-                                                      prepare_cross_entropy, run_cross_entropy};
+/* For each logit the maximum, the difference, exp, the sum, a quotient, a difference and a product. */
+static int64_t flops_cross_entropy(const bl__call *call)
+{
+    return bl__times(7, call->outputs[0]->count);
+}
+
+const bl__kernel bl__kernel_cross_entropy_backward = {
+    BL__CAN_FAIL | BL__IN_PLACE_OF(LOGITS), prepare_cross_entropy, run_cross_entropy, flops_cross_entropy};

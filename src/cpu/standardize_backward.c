@@ -3,6 +3,7 @@
  *     dx = r (g - mean(g) - y mean(g y))
  *
  * without mean(g) where it was not centered. Sums are taken in f64, element i in lane i mod LANES. */
+#include "cpu/flops.h"
 #include "cpu/kernels.h"
 #include "cpu/loop.h"
 #include "cpu/row_parts.h"
@@ -95,4 +96,12 @@ static bl_status run(const bl__call *call)
     return BL_OK;
 }
 
-const bl__kernel bl__kernel_standardize_backward = {BL__IN_PLACE, prepare, run};
+/* For each element two products and a sum, then a product, a difference and a product; where it was centered,
+ * a sum and a difference more. */
+static int64_t flops(const bl__call *call)
+{
+    const bl__standardize_attributes *attributes = call->attributes;
+    return bl__times(attributes->centered ? 7 : 5, call->inputs[G]->count);
+}
+
+const bl__kernel bl__kernel_standardize_backward = {BL__IN_PLACE, prepare, run, flops};

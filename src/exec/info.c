@@ -39,7 +39,8 @@ static int64_t bytes_written(const bl__call *call)
 {
     int64_t bytes = 0;
     for (uint32_t i = 0; i < call->output_count; i++)
-        bytes = bl__plus(bytes, bytes_of(call->outputs[i], call->outputs[i]->count));
+        bytes = bl__plus(bytes,
+                         bytes_of(call->outputs[i], call->outputs[i]->unused ? 0 : call->outputs[i]->count));
     return bytes;
 }
 

@@ -225,7 +225,7 @@ static void lower_sum(bl__lowering *l, const bl__node *sum, const bl__node *prod
                              bl__value_of(l, other)};
     bl__operand *out = bl__arena_take(&l->program->arena, sizeof(*out)); /* in the product's shape */
     bool done =
-        out && make_outputs(l, sum) &&
+        out && make_outputs(l, sum, &bl__kernel_matmul_add) &&
         bl__contiguous_value(l, &product->outputs[0], bl__value_of(l, &sum->outputs[0])->storage, out) &&
         bl__add_instruction(l, product, "matmul+add", &bl__kernel_matmul_add, inputs, 3, &out, 1, NULL);
     if (!done && bl__lowering_ok(l))

@@ -30,12 +30,12 @@ typedef struct bl__lowering {
     const bl_allocator *allocator;
     int64_t node_count; /* nodes up to the last output */
     uint32_t
-        *first_value;    /* by node id: the index of its first output's value + 1; 0 when nothing needs it */
-    uint8_t *used_outputs; /* by node id: bit i says that something uses output i */
-    bool fuse;           /* whether any may run together */
-    bool rewrite;        /* whether fused ops may take places */
-    bl__fusion fusion;   /* which of the nodes do */
-    bl__operand *values; /* in the program's arena; those of copies stand apart */
+        *first_value; /* by node id: the index of its first output's value + 1; 0 when nothing needs it */
+    uint8_t *used_outputs;   /* by node id: bit i says that something uses output i */
+    bool fuse;               /* whether any may run together */
+    bool rewrite;            /* whether fused ops may take places */
+    bl__fusion fusion;       /* which of the nodes do */
+    bl__operand *values;     /* in the program's arena; those of copies stand apart */
     bl__lifetime *lifetimes; /* of the program's storages */
     size_t lifetime_capacity;
     size_t *state_table; /* open addressing: index of a state + 1, by parameter id */

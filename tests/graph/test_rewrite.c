@@ -170,3 +170,22 @@ Test(rewrite, a_rewound_tape_is_as_it_was)
     bl_graph_reset(graph);
     cr_assert(uses(softmax_by_hand(numbers(0), 1), "softmax", true));
 }
+
+/* x, used whole and by rows: what its rows give is added where the rest stands. */
+Test(rewrite, rows_are_added_in_place)
+{
+    const int64_t few[] = {3, 1, 3, 0};
+    bl_tensor *rows = bl_constant(graph, BL_I64, BL_SHAPE(4), few), *x = numbers(0);
+    for (int kind = 0; kind < 3; kind++) {
+        bl_tensor *picked = kind == 0 ? bl_embedding(x, rows) : bl_index_select(x, kind - 1, rows);
+        bl_tensor *loss =
+            bl_add(bl_sum(bl_square(picked), BL_ALL_AXES, false), bl_sum(bl_exp(x), BL_ALL_AXES, false));
+        bl_tensor *g = bl_gradient(loss, x);
+        static char text[1 << 16];
+        bl_program *program = compile(g, true);
+        bl_program_format(program, text, sizeof(text));
+        cr_assert_null(strstr(text, " add "), "%s", text);
+        bl_program_free(program);
+        expect_close(g, g, true);
+    }
+}

@@ -4,6 +4,7 @@
 #include "exec/overwrite.h"
 #include "graph/rewrite.h"
 #include "graph/text.h"
+#include "ops/keys.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -50,7 +51,7 @@ static void mark_needed(bl__lowering *l, bl_tensor *const *outputs, size_t count
 /* Has fused ops take the places of what is spelled out; false without memory. */
 static bool rewrite(bl__lowering *l, bl_tensor *const *outputs, size_t count)
 {
-    if (!l->rewrite || l->graph->as_recorded)
+    if (!l->rewrite)
         return true;
     const bl__wanted wanted = {outputs, count};
     int64_t places = bl__rewrite(l->graph, 0, l->node_count - 1, l->first_value, &wanted, 1);
@@ -303,8 +304,27 @@ static void build(bl__lowering *l, bl_tensor *const *outputs, size_t count)
     bl__write_states(l->program);
     if (bl__plan(l->program, l->lifetimes))
         make_threads(l->program);
-    if (bl__lowering_ok(l) && !l->program->frozen && bl__cache_is_on(l->program->head.context))
-        bl__pattern_record(l, outputs, count); /* last: a program that has one is whole */
+}
+
+/* Marks, for the program's pattern, the nodes that outputs need on the tape as it was before rewriting,
+ * besides those that were lowered. False where one of them has values or a state that the program does not
+ * have. */
+static bool mark_as_recorded(bl__lowering *l, bl_tensor *const *outputs, size_t count)
+{
+    memset(l->used_outputs, 0, (size_t)l->node_count * sizeof(*l->used_outputs));
+    for (size_t i = 0; i < count; i++)
+        l->used_outputs[outputs[i]->node->id] = 1;
+    for (int64_t id = l->node_count - 1; id >= 0; id--) {
+        const bl__node *node = l->graph->nodes[id];
+        for (size_t i = 0; i < node->input_count && l->used_outputs[id]; i++)
+            l->used_outputs[node->inputs[i]->node->id] = 1;
+        if (!l->used_outputs[id] || l->first_value[id])
+            continue;
+        if ((node->op->flags & (BL_OP_LEAF | BL_OP_EFFECT)) && node->op->key != BL__KEY_full)
+            return false;
+        l->first_value[id] = 1;
+    }
+    return true;
 }
 
 /* The context's invalid program, with an error reported before. Each time it is given it holds the context,
@@ -328,6 +348,7 @@ static bl_program *compile(bl_context *context, bl_tensor *const *outputs, size_
     if (chosen.threads == BL_THREADS_OF_CONTEXT)
         chosen.threads = context->threads;
     if (check_outputs(context, &error, outputs, count)) {
+        chosen.rewrite = chosen.rewrite && !bl__graph_of(outputs[0])->as_recorded;
         program = frozen ? NULL : bl__cache_take(context, outputs, count, &chosen);
         if (program)
             return program;
@@ -347,9 +368,14 @@ static bl_program *compile(bl_context *context, bl_tensor *const *outputs, size_
                           .fusion = {.allocator = &context->allocator}};
         bl__graph_mark before = bl__graph_position(l.graph);
         build(&l, outputs, count);
-        free_lowering(&l);
-        if (l.graph->rewritten != before.rewritten || l.graph->error.code != before.error.code)
+        bool kept = !frozen && bl__cache_is_on(context) && bl__lowering_ok(&l);
+        if (l.graph->rewritten != before.rewritten || l.graph->error.code != before.error.code) {
             bl__graph_rewind(l.graph, &before);
+            kept = kept && mark_as_recorded(&l, outputs, count);
+        }
+        if (kept)
+            bl__pattern_record(&l, outputs, count); /* last: a program that has one is whole */
+        free_lowering(&l);
         if (program->head.error.code == BL_OK) {
             context->cache.info.misses += !frozen && bl__cache_is_on(context);
             return program;

@@ -8,7 +8,8 @@
 
 uint64_t bl__pattern_hash(bl_tensor *const *outputs, size_t count, const bl_compile_options *options)
 {
-    uint64_t hash = bl__mix(count, (uint64_t)options->precision << 1 | options->fuse);
+    uint64_t hash =
+        bl__mix(count, (uint64_t)options->precision << 2 | (uint64_t)options->rewrite << 1 | options->fuse);
     hash = bl__mix(hash, (uint64_t)options->threads);
     for (size_t i = 0; i < count; i++)
         hash = bl__mix(hash, outputs[i]->node->hash + outputs[i]->output);
@@ -185,6 +186,7 @@ static bool take_room(recorder *r, size_t nodes, size_t constants)
     *pattern = (bl__pattern){.program = r->l->program,
                              .options = {.precision = r->l->program->precision,
                                          .fuse = r->l->fuse,
+                                         .rewrite = r->l->rewrite,
                                          .threads = r->l->program->environment.threads}};
     r->states = pattern->states =
         bl__arena_take(r->arena, r->l->program->state_count * sizeof(*pattern->states));
@@ -353,7 +355,7 @@ bool bl__pattern_matches(bl__pattern *pattern, bl_tensor *const *outputs, size_t
 {
     const bl_compile_options *own = &pattern->options;
     if (pattern->output_count != count || own->precision != options->precision ||
-        own->fuse != options->fuse || own->threads != options->threads)
+        own->fuse != options->fuse || own->rewrite != options->rewrite || own->threads != options->threads)
         return false;
     return is_repeated(pattern, outputs, count) ? same_places(pattern, bl__graph_of(outputs[0]))
                                                 : same_nodes(pattern, outputs, count);

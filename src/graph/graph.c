@@ -41,12 +41,12 @@ void bl_graph_reset(bl_graph *graph)
 {
     if (!graph)
         return;
+    bl__rewrite_undo(graph, NULL);
     bl__uses_clear(graph);
     bl__origins_clear(graph);
     bl__arena_reset(&graph->arena);
     graph->pending = NULL;
     bl__repeat_reset(graph);
-    graph->rewritten = NULL;
     graph->node_count = 0;
     graph->located = 0;
     graph->inputs = 0;

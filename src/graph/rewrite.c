@@ -1,11 +1,11 @@
 /* Rewriting spelled-out nodes to fused ops. */
 #include "graph/rewrite.h"
 #include "ops/keys.h"
-#include "ops/patterns.h"
+#include "ops/spellings.h"
 
 #include <string.h>
 
-/* ---- for patterns ---- */
+/* ---- for spellings ---- */
 
 const bl__node *bl__match_inner(bl__match *match, const bl_tensor *tensor, const bl_op *op)
 {
@@ -33,22 +33,22 @@ void bl__match_op(bl__match *match, const bl_op *op, const void *attributes)
 
 struct entry {
     int last;
-    bl__pattern *pattern;
+    bl__spelling *spelling;
 };
 
-#define ENTRY(last, name) {BL__KEY_##last, bl__pattern_##name},
-static const struct entry patterns[] = {BL__PATTERNS(ENTRY)};
+#define ENTRY(last, name) {BL__KEY_##last, bl__spelling_##name},
+static const struct entry spellings[] = {BL__SPELLINGS(ENTRY)};
 #undef ENTRY
 
-/* The match of the first pattern that fits a node; false when none does. */
+/* The match of the first spelling that fits a node; false when none does. */
 static bool find_match(const bl__node *node, bl__match *match)
 {
-    for (size_t i = 0; i < sizeof(patterns) / sizeof(*patterns); i++) {
-        if (patterns[i].last != node->op->key)
+    for (size_t i = 0; i < sizeof(spellings) / sizeof(*spellings); i++) {
+        if (spellings[i].last != node->op->key)
             continue;
         match->op = NULL;
         match->input_count = match->inner_count = 0;
-        if (patterns[i].pattern(node, match))
+        if (spellings[i].spelling(node, match))
             return true;
     }
     return false;
@@ -234,6 +234,15 @@ void bl__rewrite_undo(bl_graph *graph, const bl__rewritten *until)
         was->outputs[0].node = was;
         graph->nodes[was->id] = was;
     }
+}
+
+void bl__rewrite_redo(bl_graph *graph, bl__rewritten *newest)
+{
+    for (bl__rewritten *place = newest; place; place = place->before) {
+        graph->nodes[place->is->id] = place->is;
+        place->was->outputs[0].node = place->is;
+    }
+    graph->rewritten = newest;
 }
 
 /* Whether a tensor is an inner node of a place. Leaves never are. */

@@ -3,7 +3,7 @@
  * they are; the nodes that led to it stay recorded and are computed no more, unless something else uses them.
  *
  * bl_grad rewrites before it asks for vjps, so that the derivative is the fused op's, and the compiler
- * rewrites what it compiles, for its while. What to look for is said by patterns (ops/patterns.h). */
+ * rewrites what it compiles, for its while. What to look for is said in ops/spellings.h. */
 #ifndef BOWLINE_GRAPH_REWRITE_H
 #define BOWLINE_GRAPH_REWRITE_H
 
@@ -15,7 +15,7 @@ enum {
     BL__MATCH_BYTES = 128 /* of attributes */
 };
 
-/* What a pattern found: the op that computes output 0 of the node that it looked at, what it is applied to,
+/* What was found: the op that computes output 0 of the node that it looked at, what it is applied to,
  * and the nodes in between, which must have no users but each other and that node. */
 typedef struct bl__match {
     const bl_op *op;
@@ -28,7 +28,7 @@ typedef struct bl__match {
 
 /* Whether the node is the last one of a spelling; fills in the match. It records nothing and reports nothing,
  * and the op must take what it is given. */
-typedef bool bl__pattern(const bl__node *node, bl__match *match);
+typedef bool bl__spelling(const bl__node *node, bl__match *match);
 
 /* The node of a tensor where it is an application of the op and there is room to note it as an inner one;
  * else NULL. Noting one twice is noting it once. */
@@ -59,6 +59,9 @@ typedef struct bl__rewritten {
 
 /* Undoes the rewriting of every place since a record (NULL: of all). */
 void bl__rewrite_undo(bl_graph *graph, const bl__rewritten *until);
+
+/* Takes all places again that were taken up to a record, none being taken. */
+void bl__rewrite_redo(bl_graph *graph, bl__rewritten *newest);
 
 /* The places of which one of the tensors is an inner node, in the graph's scratch arena: what flows to it
  * goes through the nodes that stood there. Their number; -1 without memory, reported. */

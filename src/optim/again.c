@@ -2,6 +2,7 @@
 #include "optim/again.h"
 #include "graph/parameter.h"
 #include "graph/repeat.h"
+#include "graph/rewrite.h"
 #include "ops/keys.h"
 
 typedef struct bl__minimized {
@@ -9,9 +10,10 @@ typedef struct bl__minimized {
     bl__minimization done;
     bl__minimization_start start;
     int64_t end, located;
-    uint64_t places;      /* at the end */
-    bl__arena_mark arena; /* behind it all */
-    uint32_t *leaves;     /* nodes of parameters that were not used before */
+    uint64_t places;          /* at the end */
+    bl__arena_mark arena;     /* behind it all */
+    bl__rewritten *rewritten; /* the last place that was rewritten, none before it */
+    uint32_t *leaves;         /* nodes of parameters that were not used before */
     size_t leaf_count;
 } bl__minimized;
 
@@ -21,6 +23,7 @@ bl__minimization_start bl__minimize_begin(const bl_graph *graph)
                                     .inputs = graph->inputs,
                                     .streams = graph->streams,
                                     .places = graph->places,
+                                    .is_rewritten = graph->rewritten != NULL,
                                     .arena = bl__arena_position(&graph->arena)};
 }
 
@@ -45,8 +48,8 @@ static bool is_all_ours(const bl_graph *graph, int64_t node_count)
 void bl__minimize_remember(const bl_optimizer *optimizer, bl_graph *graph,
                            const bl__minimization_start *start, const bl__minimization *done)
 {
-    if (graph->pending || start->streams != graph->streams || start->inputs != graph->inputs ||
-        !is_all_ours(graph, start->first))
+    if (graph->pending || start->is_rewritten || start->streams != graph->streams ||
+        start->inputs != graph->inputs || !is_all_ours(graph, start->first))
         return;
     size_t leaf_count = 0;
     for (int64_t id = start->first; id < graph->node_count; id++)
@@ -62,6 +65,7 @@ void bl__minimize_remember(const bl_optimizer *optimizer, bl_graph *graph,
                               .located = graph->located,
                               .places = graph->places,
                               .arena = bl__arena_position(&graph->arena),
+                              .rewritten = graph->rewritten,
                               .leaves = leaves};
     for (int64_t id = start->first; id < graph->node_count; id++) {
         if (graph->nodes[id]->op->key == BL__KEY_parameter)
@@ -83,7 +87,7 @@ static bool same_start(const bl__minimization_start *a, const bl__minimization_s
 /* What was recorded before from this place of the tape on; its memory has not been touched since. */
 static const bl__minimized *find(const bl_graph *graph)
 {
-    if (!bl__in_step(graph) || graph->pending || graph->error.code != BL_OK)
+    if (!bl__in_step(graph) || graph->pending || graph->rewritten || graph->error.code != BL_OK)
         return NULL;
     bl__minimization_start here = bl__minimize_begin(graph);
     for (int i = 0; i < BL__STRETCHES; i++) {
@@ -149,6 +153,7 @@ bl_tensor *bl__minimize_again(bl_optimizer *optimizer, bl_graph *graph, const bl
         graph->nodes[id]->origin = origin;
     graph->located = record->located;
     graph->places = record->places;
+    bl__rewrite_redo(graph, record->rewritten);
     for (size_t i = 0; i < record->done.reached; i++)
         bl__use_note_gradient(graph, record->done.parameters[i], record->optimizer, record->done.gradients[i],
                               &record->done.notes[i]);

@@ -21,6 +21,7 @@ typedef struct bl__minimization {
 typedef struct bl__minimization_start {
     int64_t first, inputs;
     uint64_t streams, places;
+    bool is_rewritten; /* a place of the tape was already */
     bl__arena_mark arena;
 } bl__minimization_start;
 bl__minimization_start bl__minimize_begin(const bl_graph *graph);

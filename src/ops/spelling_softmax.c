@@ -5,8 +5,8 @@
  * exp(x) / sum exp(x) and log(softmax(x)) are left as they are: for large or far apart x they are NaN or
  * infinite, and the ops are not. */
 #include "ops/attributes.h"
-#include "ops/patterns.h"
 #include "ops/registry.h"
+#include "ops/spellings.h"
 
 /* The axis of a reduction over one axis that is kept; -1 for another. */
 static int64_t kept_axis(const bl__node *node)
@@ -51,7 +51,7 @@ static bool matched(bl__match *match, const bl_op *op, bl_tensor *x, int64_t axi
     return true;
 }
 
-bool bl__pattern_softmax(const bl__node *div, bl__match *match)
+bool bl__spelling_softmax(const bl__node *div, bl__match *match)
 {
     int64_t axis = -1;
     const bl__node *exp = bl__match_inner(match, div->inputs[0], &bl__op_exp);
@@ -71,7 +71,7 @@ static bool by_logsumexp(const bl__node *sub, bl__match *match)
            matched(match, &bl__op_log_softmax, sub->inputs[0], axis);
 }
 
-bool bl__pattern_log_softmax(const bl__node *sub, bl__match *match)
+bool bl__spelling_log_softmax(const bl__node *sub, bl__match *match)
 {
     int64_t axis = -1;
     if (sub->inputs[1]->node->op == &bl__op_logsumexp)

@@ -2,8 +2,8 @@
  * its memory where it dies there. So the gradient of a weight that is tied lands where the first part of it
  * stands: there is no second array of its size, and no pass over both. */
 #include "ops/attributes.h"
-#include "ops/patterns.h"
 #include "ops/registry.h"
+#include "ops/spellings.h"
 
 static bool same_shape(const bl_tensor *a, const bl_tensor *b)
 {
@@ -38,7 +38,7 @@ static bool into_zeros(bl__match *match, const bl_tensor *rows, bl_tensor *base,
            take(match, node, base, node->inputs[1], node->inputs[2]);
 }
 
-bool bl__pattern_accumulate(const bl__node *add, bl__match *match)
+bool bl__spelling_accumulate(const bl__node *add, bl__match *match)
 {
     for (int side = 1; side >= 0; side--) {
         bl_tensor *rows = add->inputs[side], *base = add->inputs[1 - side];

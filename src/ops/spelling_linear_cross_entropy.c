@@ -1,8 +1,8 @@
 /* cross_entropy of a linear layer's outputs, x w^T or x w^T + b, reshaped or not. Small ones are left alone,
  * whose logits are in the cache anyway: for them, cutting into blocks and chunks costs more than it saves. */
 #include "ops/attributes.h"
-#include "ops/patterns.h"
 #include "ops/registry.h"
+#include "ops/spellings.h"
 
 /* Multiplications of the linear layer. */
 #define SMALL 262144.0
@@ -37,7 +37,7 @@ static bl_tensor *turned(bl__match *match, const bl_tensor *tensor)
                                                                                         : NULL;
 }
 
-bool bl__pattern_linear_cross_entropy(const bl__node *loss, bl__match *match)
+bool bl__spelling_linear_cross_entropy(const bl__node *loss, bl__match *match)
 {
     const bl__loss_attributes *given = bl__attributes(loss);
     const bl_tensor *y = before_reshapes(match, loss->inputs[LOGITS]);

@@ -189,3 +189,50 @@ Test(rewrite, rows_are_added_in_place)
         expect_close(g, g, true);
     }
 }
+
+/* One step of a tied model, recorded anew; its loss. */
+static double record_step(bl_optimizer *optimizer, const char *name)
+{
+    enum {
+        TOKENS = 300
+    };
+    int64_t tokens[TOKENS];
+    for (int i = 0; i < TOKENS; i++)
+        tokens[i] = i * 37 % 200;
+    bl_graph_reset(graph);
+    bl_tensor *w = bl_param(graph, params, name), *ids = bl_constant(graph, BL_I64, BL_SHAPE(TOKENS), tokens);
+    bl_tensor *x = softmax_by_hand(bl_embedding(w, ids), 1);
+    bl_tensor *loss = bl_cross_entropy(bl_linear(x, w, NULL), ids);
+    bl_program *step = bl_compile(context, loss, bl_minimize(optimizer, loss));
+    cr_assert_eq(bl_run(step), BL_OK, "%s", error_text(bl_program_error(step)));
+    char text[1 << 14];
+    bl_program_format(step, text, sizeof(text));
+    cr_assert(strstr(text, "linear_cross_entropy") && strstr(text, "softmax "), "%s", text);
+    double value = bl_item(step, loss);
+    bl_program_free(step);
+    return value;
+}
+
+Test(rewrite, recorded_again_it_is_found_again)
+{
+    enum {
+        STEPS = 6
+    };
+    double losses[2][STEPS];
+    for (int kept = 0; kept < 2; kept++) {
+        const char *name = kept ? "kept" : "anew";
+        bl_rng *rng = bl_rng_new(context, 3);
+        bl_params_add(params, name, BL_F32, BL_SHAPE(200, 32), bl_init_normal(0, 1), rng);
+        bl_rng_free(rng);
+        bl_optimizer *adam = bl_adam(context, NULL);
+        for (int i = 0; i < STEPS; i++) {
+            losses[kept][i] = record_step(adam, name);
+            if (!kept)
+                bl_context_cache_clear(context);
+        }
+        bl_optimizer_free(adam);
+    }
+    cr_assert_geq(bl_context_cache_info(context).hits, STEPS - 2);
+    cr_assert_lt(losses[0][STEPS - 1], losses[0][0]);
+    cr_assert_eq(memcmp(losses[0], losses[1], sizeof(losses[0])), 0);
+}

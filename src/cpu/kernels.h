@@ -46,6 +46,7 @@
     /* standardize_backward.c */ X(standardize_backward) \
     /* embedding.c */ X(embedding) X(embedding_backward) X(one_hot) \
     /* random.c */ X(uniform) X(normal) X(bernoulli) X(dropout) \
+    /* attention.c, attention_backward.c */ X(attention) X(attention_backward) \
     /* rotary.c */ X(rotary_embedding)
 /* clang-format on */
 

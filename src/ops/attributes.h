@@ -223,12 +223,14 @@ typedef struct bl__random_attributes { /* uniform, normal, bernoulli, dropout */
     int64_t rank, size[8];             /* of the output, where the only input is the state */
 } bl__random_attributes;
 
-typedef struct bl__attention_attributes {
+typedef struct bl__attention_attributes { /* scaled_dot_product_attention, attention, attention_backward */
     double scale;
     double p;        /* of dropout; with it, the last input is a random state */
     uint64_t stream; /* of dropout */
     int64_t causal, causal_offset;
-    int64_t masked; /* the fourth input is a mask */
+    int64_t masked;    /* there is a mask */
+    int64_t forbids;   /* its bools are true where a query may not attend to a key */
+    int64_t undefined; /* a query that may attend to no key gives NaN, not 0 */
 } bl__attention_attributes;
 
 typedef struct bl__rotary_attributes {

@@ -74,7 +74,7 @@
     /* batch_norm.c */ X(batch_norm) \
     /* random.c */ X(uniform) X(normal) X(bernoulli) \
     /* dropout.c */ X(dropout) \
-    /* attention.c */ X(scaled_dot_product_attention) \
+    /* attention.c, attention_fused.c */ X(scaled_dot_product_attention) X(attention) X(attention_backward) \
     /* rotary.c */ X(rotary_embedding) \
     /* region.c */ X(stop_gradient) X(checkpoint) X(custom_gradient) \
     /* einsum.c */ X(einsum) \

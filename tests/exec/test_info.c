@@ -82,6 +82,16 @@ Test(info, operations_of_elements_and_rows)
     expect_flops(bl_gradient(bl_embedding(x, classes), x), 12);
 }
 
+/* Of causal attention those of the scores that are left. */
+Test(info, operations_of_attention)
+{
+    bl_tensor *x = reals(BL_SHAPE(3, 2));
+    bl_attention_options options = bl_attention_defaults();
+    expect_flops(bl_scaled_dot_product_attention(x, x, x), 9 * (4 + 4 + 4) + 6 + 6);
+    options.causal = true;
+    expect_flops(bl_scaled_dot_product_attention_with(x, x, x, &options), 6 * (4 + 4 + 4) + 6 + 6);
+}
+
 Test(info, operations_of_windows_positions_and_draws)
 {
     bl_tensor *planes = reals(BL_SHAPE(3, 4, 4));

@@ -1,7 +1,11 @@
-/* Attention: what a mask, a cache and shared heads mean, queries without keys, dropout, what is refused. The
- * values themselves are compared with PyTorch's in tests/pytorch. */
+/* Attention: what a mask, a cache and shared heads mean, queries without keys, dropout, what is refused; the
+ * kernels' tiles, threads and memory. The values themselves are compared with PyTorch's in tests/pytorch.
+ * Looks at the entry of the op that the kernels compute (ops/registry.h), for its decomposition. */
 #include "check.h"
+#include "ops/attributes.h"
+#include "ops/registry.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 TestSuite(attention, .init = open_all, .fini = close_all);
@@ -213,4 +217,244 @@ Test(attention, refused)
                  "p = 1.5");
     EXPECT_ERROR(attend(q, k, v, (bl_attention_options){.scale = nan_, .dropout = 0.5}), BL_ERR_ARGUMENT, op,
                  "the random state is NULL");
+}
+
+/* ---- tiles: more queries and keys than one has ---- */
+
+enum {
+    BATCHES = 2,
+    HEADS = 3,
+    LONG = 300, /* no multiple of a tile, and more than one of keys */
+    WIDE = 5,
+    NUMBERS_OF_EACH = BATCHES * 2 * HEADS * LONG * WIDE
+};
+
+/* q, k, v, a mask, and weights of the result, from which its gradients are taken. */
+typedef struct large {
+    bl_tensor *inputs[5], *weights;
+    size_t count;
+    bl__attention_attributes attributes;
+} large;
+
+/* As `numbers`, of any count and either dtype. */
+static bl_tensor *many(bl_dtype dtype, bl_shape shape, double phase)
+{
+    int64_t count = bl_shape_count(shape);
+    double *values = malloc((size_t)count * sizeof(double));
+    for (int64_t i = 0; i < count; i++)
+        values[i] = sin(phase + 1.7 * (double)i);
+    bl_tensor *tensor = bl_constant(graph, BL_F64, shape, values);
+    free(values);
+    return dtype == BL_F64 ? tensor : bl_cast(tensor, dtype);
+}
+
+static large large_of(bl_dtype dtype, int64_t heads, bool causal, int64_t offset)
+{
+    bl_shape q = BL_SHAPE(BATCHES, heads, LONG, WIDE), k = BL_SHAPE(BATCHES, HEADS, LONG + 7, WIDE);
+    large l = {.count = 3, .attributes = {.scale = 0.7, .causal = causal, .causal_offset = offset}};
+    l.inputs[0] = many(dtype, q, 1);
+    l.inputs[1] = many(dtype, k, 2);
+    l.inputs[2] = many(dtype, k, 3);
+    l.weights = many(dtype, q, 4);
+    return l;
+}
+
+static void mask_by(large *l, bl_tensor *mask)
+{
+    l->inputs[l->count++] = mask;
+    l->attributes.masked = 1;
+}
+
+/* The result and its gradients by q, k and v, of the kernels or of the decomposition. */
+static void results_of(const large *l, bool by_kernel, bl_tensor *results[4])
+{
+    bl_tensor *outputs[BL_MAX_OUTPUTS];
+    if (by_kernel)
+        outputs[0] = bl_apply(graph, &bl__op_attention, l->inputs, l->count, &l->attributes);
+    else
+        bl__op_attention.decompose(graph, l->inputs, l->count, &l->attributes, outputs);
+    results[0] = outputs[0];
+    cr_assert_eq(bl_grad(outputs, 1, &l->weights, l->inputs, 3, results + 1), BL_OK);
+}
+
+static double *values_of(bl_program *program, const bl_tensor *tensor)
+{
+    int64_t count = bl_tensor_count(tensor);
+    const void *data = bl_output_data(program, tensor);
+    double *values = malloc((size_t)count * sizeof(double));
+    for (int64_t i = 0; i < count; i++)
+        values[i] =
+            bl_tensor_dtype(tensor) == BL_F32 ? (double)((const float *)data)[i] : ((const double *)data)[i];
+    return values;
+}
+
+/* The kernels give what the decomposition gives. */
+static void expect_near_decomposition(const large *l, double tolerance)
+{
+    bl_tensor *results[8];
+    results_of(l, true, results);
+    results_of(l, false, results + 4);
+    bl_program *program = bl_compile_list(context, results, 8, NULL);
+    cr_assert_eq(bl_run(program), BL_OK, "%s", error_text(bl_program_error(program)));
+    for (int i = 0; i < 4; i++) {
+        double *kernel = values_of(program, results[i]), *parts = values_of(program, results[i + 4]);
+        for (int64_t j = 0; j < bl_tensor_count(results[i]); j++)
+            cr_assert((isnan(kernel[j]) && isnan(parts[j])) ||
+                          fabs(kernel[j] - parts[j]) <= tolerance * fmax(1, fabs(parts[j])),
+                      "result %d, element %d: %.17g, not %.17g", i, (int)j, kernel[j], parts[j]);
+        free(kernel);
+        free(parts);
+    }
+    bl_program_free(program);
+}
+
+static void expect_decomposition(const large *l)
+{
+    expect_near_decomposition(l, bl_tensor_dtype(l->weights) == BL_F32 ? 2e-4 : 1e-12);
+}
+
+Test(attention, tiles)
+{
+    for (bl_dtype dtype = BL_F32; dtype <= BL_F64; dtype++) {
+        large plain = large_of(dtype, HEADS, false, 0);
+        expect_decomposition(&plain);
+        const int64_t offsets[] = {0, 7, -70, 250, -LONG, INT64_MIN, INT64_MAX};
+        for (size_t i = 0; i < sizeof(offsets) / sizeof(offsets[0]); i++) {
+            large causal = large_of(dtype, HEADS, true, offsets[i]);
+            expect_decomposition(&causal);
+        }
+        large grouped = large_of(dtype, 2 * HEADS, true, 3);
+        expect_decomposition(&grouped);
+    }
+}
+
+/* Masks that change within a tile, with rows of which one tile is forbidden, or all. */
+Test(attention, masks_of_tiles)
+{
+    bl_shape whole = BL_SHAPE(BATCHES, HEADS, LONG, LONG + 7);
+    bl_tensor *number = many(BL_F64, whole, 5), *column = bl_arange(graph, BL_F64, 0, LONG + 7, 1);
+    bl_tensor *row = bl_reshape(bl_arange(graph, BL_F64, 0, LONG, 1), BL_SHAPE(LONG, 1));
+    bl_tensor *few = bl_greater(number, bl_constant(graph, BL_F64, BL_SCALAR, &(double){0.9}));
+    bl_tensor *late = bl_greater(bl_sub(column, row), bl_constant(graph, BL_F64, BL_SCALAR, &(double){100}));
+    bl_tensor *never = bl_constant(graph, BL_F64, BL_SCALAR, &(double){-INFINITY});
+    bl_tensor *masks[] = {few, late, bl_where(few, number, never), bl_where(late, column, never)};
+    for (size_t i = 0; i < sizeof(masks) / sizeof(masks[0]); i++)
+        for (int causal = 0; causal < 2; causal++) {
+            large l = large_of(BL_F64, HEADS, causal != 0, 40);
+            mask_by(&l, masks[i]);
+            expect_decomposition(&l);
+            l.attributes.forbids = i < 2;
+            expect_decomposition(&l);
+        }
+}
+
+/* x with another value at one place of its second axis from the end. */
+static bl_tensor *with_row(bl_tensor *x, int64_t row, double value)
+{
+    bl_shape shape = bl_tensor_shape(x);
+    bl_tensor *places =
+        bl_reshape(bl_arange(graph, BL_I64, 0, (double)shape.size[2], 1), BL_SHAPE(shape.size[2], 1));
+    bl_tensor *there = bl_equal(places, bl_constant(graph, BL_I64, BL_SCALAR, &row));
+    return bl_where(there, bl_constant(graph, BL_F64, BL_SCALAR, &value), x);
+}
+
+/* 0 times NaN is NaN, also where a tile would be left out. Of a value that is none, all of the result is NaN,
+ * and in the kernels what flows back through it too. */
+Test(attention, numbers_that_are_none_in_tiles)
+{
+    for (int input = 0; input < 4; input++)
+        for (int64_t row = 10; row < LONG; row += 280) {
+            large l = large_of(BL_F64, HEADS, true, 0);
+            bl_tensor **place = input < 3 ? &l.inputs[input] : &l.weights;
+            *place = with_row(*place, row, row == 10 ? nan_ : inf);
+            bl_tensor *results[8];
+            results_of(&l, true, results);
+            results_of(&l, false, results + 4);
+            for (int i = 0; i < (input == 2 ? 1 : 4); i++) {
+                bl_tensor *apart = bl_not_equal(bl_isnan(results[i]), bl_isnan(results[i + 4]));
+                EXPECT(bl_cast(bl_any(apart, BL_ALL_AXES, false), BL_F64), 0);
+            }
+        }
+}
+
+/* Scores of which only the largest counts. */
+Test(attention, large_scores)
+{
+    for (bl_dtype dtype = BL_F32; dtype <= BL_F64; dtype++) {
+        large l = large_of(dtype, HEADS, true, 0);
+        bl_tensor *results[4];
+        l.attributes.scale = 1e4;
+        results_of(&l, true, results);
+        for (int i = 0; i < 4; i++)
+            EXPECT(bl_cast(bl_all(bl_isfinite(results[i]), BL_ALL_AXES, false), BL_F64), 1);
+        if (dtype == BL_F64)
+            expect_near_decomposition(&l, 1e-8);
+    }
+}
+
+/* Rows that are undefined are NaN, as a softmax over nothing but -inf is; the others are what they were. */
+Test(attention, undefined)
+{
+    large l = large_of(BL_F64, HEADS, true, -1);
+    bl_tensor *whole = bl_apply(graph, &bl__op_attention, l.inputs, l.count, &l.attributes);
+    l.attributes.undefined = 1;
+    bl_tensor *parts[BL_MAX_OUTPUTS],
+        *y = bl_apply(graph, &bl__op_attention, l.inputs, l.count, &l.attributes);
+    bl__op_attention.decompose(graph, l.inputs, l.count, &l.attributes, parts);
+    EXPECT(bl_slice(bl_slice(bl_slice(y, 0, 0, 1, 1), 1, 0, 1, 1), 2, 0, 1, 1), nan_, nan_, nan_, nan_, nan_);
+    EXPECT(bl_sum(bl_cast(bl_not_equal(bl_isnan(y), bl_isnan(parts[0])), BL_F64), BL_ALL_AXES, false), 0);
+    bl_tensor *apart = bl_sub(bl_slice(y, 2, 1, LONG, 1), bl_slice(whole, 2, 1, LONG, 1));
+    EXPECT(bl_max(bl_abs(apart), BL_ALL_AXES, false), 0);
+}
+
+/* ---- threads and memory ---- */
+
+/* The bits of the results on so many threads, in one block. */
+static void *bits_of(bl_tensor *results[4], int threads, size_t *bytes)
+{
+    bl_compile_options options = bl_compile_defaults();
+    options.threads = threads;
+    bl_program *program = bl_compile_list(context, results, 4, &options);
+    cr_assert_eq(bl_run(program), BL_OK, "%s", error_text(bl_program_error(program)));
+    char *block = malloc(4 * NUMBERS_OF_EACH * sizeof(double));
+    *bytes = 0;
+    for (int i = 0; i < 4; i++) {
+        size_t own = (size_t)bl_tensor_count(results[i]) * bl_dtype_size(bl_tensor_dtype(results[i]));
+        memcpy(block + *bytes, bl_output_data(program, results[i]), own);
+        *bytes += own;
+    }
+    bl_program_free(program);
+    return block;
+}
+
+Test(attention, same_bits_on_any_threads)
+{
+    const int threads[] = {2, 3, 4, 8};
+    for (int kind = 0; kind < 8; kind++) {
+        large l = large_of(kind & 1 ? BL_F64 : BL_F32, kind & 2 ? 2 * HEADS : HEADS, kind & 4, 3);
+        bl_tensor *results[4];
+        size_t bytes, own;
+        results_of(&l, true, results);
+        void *alone = bits_of(results, 1, &bytes);
+        for (size_t i = 0; i < sizeof(threads) / sizeof(threads[0]); i++) {
+            void *shared = bits_of(results, threads[i], &own);
+            cr_assert_eq(own, bytes);
+            cr_assert(memcmp(alone, shared, bytes) == 0, "kind %d, %d threads", kind, threads[i]);
+            free(shared);
+        }
+        free(alone);
+    }
+}
+
+/* No matrix of all scores is kept, for the gradient neither. */
+Test(attention, memory)
+{
+    const int64_t length = 2048;
+    bl_tensor *x = bl_input(graph, "x", BL_F32, BL_SHAPE(length, 32)), *outputs[2];
+    outputs[0] = attend(x, x, x, (bl_attention_options){.scale = nan_, .causal = true});
+    outputs[1] = bl_gradient(bl_sum(outputs[0], BL_ALL_AXES, false), x);
+    bl_program *program = bl_compile_list(context, outputs, 2, NULL);
+    cr_assert_eq(bl_program_error(program)->code, BL_OK);
+    cr_expect_lt(bl_program_workspace_bytes(program), (size_t)(length * length) * sizeof(float) / 4);
+    bl_program_free(program);
 }

@@ -1,0 +1,214 @@
+/* Tiles of attention scores, and the matrices that they are made from. */
+#include "cpu/attention.h"
+#include "cpu/flops.h"
+#include "cpu/loop.h"
+
+static bl__steps matrix_steps(const bl__operand *operand)
+{
+    return (bl__steps){operand->stride[operand->rank - 2], operand->stride[operand->rank - 1]};
+}
+
+void bl__heads_init(const bl__attention *a, bl__heads *heads, const bl__operand *operand, int64_t count)
+{
+    int rank = a->batch_rank + 3;
+    *heads = (bl__heads){
+        .operand = operand, .steps = matrix_steps(operand), .bytes = bl_dtype_size((bl_dtype)operand->dtype)};
+    for (int d = 0; d < a->batch_rank; d++)
+        heads->batch[d] = bl__broadcast_stride(operand, rank, d, a->batch[d]);
+    heads->head = bl__broadcast_stride(operand, rank, a->batch_rank, count);
+}
+
+/* A mask is broadcast over queries and keys too. */
+static void init_mask(bl__attention *a, const bl__operand *mask)
+{
+    int rank = a->batch_rank + 3;
+    int64_t strides[2] = {bl__broadcast_stride(mask, rank, rank - 2, a->queries),
+                          bl__broadcast_stride(mask, rank, rank - 1, a->keys)};
+    if (mask->rank >= 2) {
+        bl__heads_init(a, &a->mask, mask, a->heads);
+    } else {
+        a->mask = (bl__heads){.operand = mask, .bytes = bl_dtype_size((bl_dtype)mask->dtype)};
+    }
+    a->mask.steps = (bl__steps){strides[0], strides[1]};
+}
+
+static int64_t heads_of(const bl__operand *operand)
+{
+    return operand->rank > 2 ? operand->size[operand->rank - 3] : 1;
+}
+
+bl_status bl__attention_init(bl__attention *a, const bl__call *call, const bl__operand *mask)
+{
+    const bl__operand *q = call->inputs[0], *k = call->inputs[1], *v = call->inputs[2],
+                      *out = call->outputs[0];
+    const bl__attention_attributes *attributes = call->attributes;
+    if (q->dtype != BL_F32 && q->dtype != BL_F64)
+        return bl__kernel_fail(call, BL_ERR_DTYPE, "no kernel for %s", bl_dtype_name((bl_dtype)q->dtype));
+    *a = (bl__attention){.heads = heads_of(out),
+                         .groups = heads_of(k),
+                         .queries = q->size[q->rank - 2],
+                         .keys = k->size[k->rank - 2],
+                         .width = q->size[q->rank - 1],
+                         .value_width = v->size[v->rank - 1],
+                         .batches = 1,
+                         .batch_rank = out->rank > 3 ? out->rank - 3 : 0,
+                         .scale = attributes->scale,
+                         .causal = attributes->causal != 0,
+                         .offset = attributes->causal_offset,
+                         .f64 = q->dtype == BL_F64,
+                         .bytes = bl_dtype_size((bl_dtype)q->dtype)};
+    for (int d = 0; d < a->batch_rank; d++) {
+        a->batch[d] = out->size[d];
+        a->batches *= out->size[d];
+    }
+    a->offset = a->offset < -a->queries ? -a->queries : a->offset > a->keys ? a->keys : a->offset;
+    a->query_tile = a->queries < BL__QUERY_TILE ? a->queries : BL__QUERY_TILE;
+    a->key_tile = a->keys < BL__KEY_TILE ? a->keys : BL__KEY_TILE;
+    a->rows = a->f64 ? &bl__attention_rows_f64 : &bl__attention_rows_f32;
+    a->exponential = bl__tile_find(BL__KEY_exp, (bl_dtype)q->dtype, (bl_dtype)q->dtype);
+    bl__heads_init(a, &a->q, q, a->heads);
+    bl__heads_init(a, &a->k, k, a->groups);
+    bl__heads_init(a, &a->v, v, a->groups);
+    a->masked = mask != NULL;
+    a->bools = mask && mask->dtype == BL_BOOL;
+    a->allows = !attributes->forbids;
+    if (mask)
+        init_mask(a, mask);
+    return BL_OK;
+}
+
+int64_t bl__attention_flops(const bl__attention *a, int64_t each, int64_t scalings)
+{
+    int64_t scores = 0, elements = bl__times(scalings, bl__times(a->queries, a->width));
+    for (int64_t i = 0; i < a->queries; i++)
+        scores = bl__plus(scores, bl__keys_of(a, i));
+    each += a->masked && !a->bools;
+    return bl__times(bl__times(a->batches, a->heads), bl__plus(bl__times(each, scores), elements));
+}
+
+size_t bl__attention_take(bl__attention *a, int64_t count)
+{
+    size_t start = a->product_scratch + a->scratch;
+    a->scratch += ((size_t)count * a->bytes + BL__ALIGNMENT - 1) / BL__ALIGNMENT * BL__ALIGNMENT;
+    return start;
+}
+
+double bl__attention_nanoseconds(const bl__attention *a, int products, int exponentials)
+{
+    double scores =
+        (double)(a->batches * a->heads) * (double)a->queries * (double)a->keys * (a->causal ? 0.5 : 1);
+    return scores *
+           ((double)products * (double)(a->width + a->value_width) / 2 / (a->f64 ? 15 : 30) + exponentials);
+}
+
+void *bl__head_of(const bl__attention *a, const bl__heads *heads, int64_t batch, int64_t head)
+{
+    int64_t offset = head * heads->head;
+    for (int d = a->batch_rank - 1; d >= 0; d--) {
+        offset += batch % a->batch[d] * heads->batch[d];
+        batch /= a->batch[d];
+    }
+    return bl__at(heads->operand->data, heads->bytes, offset);
+}
+
+bl__attention_factor bl__attention_part(const bl__attention *a, const bl__heads *heads, int64_t batch,
+                                        int64_t head, int64_t row)
+{
+    void *matrix = bl__head_of(a, heads, batch, head);
+    return (bl__attention_factor){bl__at(matrix, heads->bytes, row * heads->steps.row), heads->steps};
+}
+
+void bl__attention_copy(const bl__attention *a, void *to, bl__attention_factor from, int64_t rows,
+                        int64_t columns, double factor)
+{
+    for (int64_t i = 0; i < rows; i++)
+        a->rows->scale(columns, bl__at(to, a->bytes, i * columns),
+                       bl__at(from.data, a->bytes, i * from.steps.row), from.steps.column, factor);
+}
+
+/* ---- products ---- */
+
+static bl__product product_of(const bl__attention *a, int64_t m, int64_t n, int64_t k)
+{
+    return (bl__product){.m = m, .n = n, .k = k, .c = bl__row_steps(n), .f64 = a->f64};
+}
+
+void bl__attention_allow(bl__attention *a, int64_t m, int64_t n, int64_t k)
+{
+    bl__product product = product_of(a, m, n, k);
+    for (int turned = 0; turned < 2; turned++) {
+        size_t bytes = bl__gemm_scratch(&product);
+        a->product_scratch = bytes > a->product_scratch ? bytes : a->product_scratch;
+        product.c = (bl__steps){1, 1}; /* of one column, which a last tile may have */
+    }
+}
+
+void bl__attention_product(const bl__attention *a, int64_t m, int64_t n, int64_t k, bl__attention_factor left,
+                           bl__attention_factor right, void *product, bool add, char *scratch)
+{
+    bl__product p = product_of(a, m, n, k);
+    p.a = left.steps;
+    p.b = right.steps;
+    p.add = add;
+    if (m == 0 || n == 0)
+        return;
+    if (k > 0)
+        bl__gemm(&p, left.data, right.data, product, scratch);
+    else if (!add)
+        bl__zero(product, (size_t)(m * n) * a->bytes);
+}
+
+/* ---- tiles ---- */
+
+static const void *mask_row(const bl__attention *a, const bl__score_tile *t, int64_t row)
+{
+    int64_t offset = (t->first_query + row) * a->mask.steps.row + t->first_key * a->mask.steps.column;
+    return bl__at(bl__head_of(a, &a->mask, t->batch, t->head), a->mask.bytes, offset);
+}
+
+/* Gives how many of the first keys of a row the mask allows. */
+static int64_t add_mask(const bl__attention *a, const bl__score_tile *t, int64_t row, int64_t keys,
+                        void *scores)
+{
+    const void *mask = mask_row(a, t, row);
+    if (a->bools)
+        return a->rows->mask_bools(keys, scores, mask, a->mask.steps.column, a->allows);
+    return a->rows->mask(keys, scores, mask, a->mask.steps.column);
+}
+
+void bl__attention_scores(const bl__attention *a, const bl__score_tile *t, void *queries, void *scores,
+                          int64_t *allowed, char *scratch)
+{
+    bl__attention_factor q = {queries, {a->width, 1}};
+    bl__attention_factor k = bl__attention_part(a, &a->k, t->batch, bl__group_of(a, t->head), t->first_key);
+    k.steps = (bl__steps){k.steps.column, k.steps.row};
+    bl__attention_product(a, t->queries, t->keys, a->width, q, k, scores, false, scratch);
+    for (int64_t r = 0; r < t->queries && (a->masked || allowed); r++) {
+        int64_t keys = bl__keys_in(a, t, r);
+        if (a->masked)
+            keys = add_mask(a, t, r, keys, bl__at(scores, a->bytes, r * t->keys));
+        if (allowed)
+            allowed[r] += keys;
+    }
+}
+
+void bl__attention_forbid(const bl__attention *a, const bl__score_tile *t, int64_t row, void *x)
+{
+    int64_t keys = bl__keys_in(a, t, row);
+    if (a->masked && a->bools)
+        a->rows->forbid_bools(keys, x, mask_row(a, t, row), a->mask.steps.column, a->allows);
+    else if (a->masked)
+        a->rows->forbid(keys, x, mask_row(a, t, row), a->mask.steps.column);
+    bl__zero(bl__at(x, a->bytes, keys), (size_t)(t->keys - keys) * a->bytes);
+}
+
+bool bl__attention_finite(const bl__attention *a, const bl__heads *heads, int64_t batch, int64_t head,
+                          int64_t rows, int64_t columns)
+{
+    for (int64_t i = 0; i < rows; i++) {
+        bl__attention_factor row = bl__attention_part(a, heads, batch, head, i);
+        if (!a->rows->finite(columns, row.data, row.steps.column))
+            return false;
+    }
+    return true;
+}

@@ -21,7 +21,7 @@ enum {
 bl_context *new_context(int threads)
 {
     bl_context_options options = bl_context_defaults();
-    (void)threads;
+    options.threads = threads;
     return bl_context_new(&options);
 }
 

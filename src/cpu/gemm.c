@@ -124,6 +124,25 @@ double bl__gemm_nanoseconds(const bl__product *p)
 
 /* ---- packing ---- */
 
+/* A panel that is not full, for which BLIS has no fast way: `count` rows or columns `across` apart, each of
+ * `depth` elements `along` apart, filled up with zeros to `full`. */
+#define PACK_REST(name, type)                                                                              \
+    static void pack_rest_##name(int64_t count, int64_t full, int64_t depth, int64_t apart, const void *a, \
+                                 int64_t across, int64_t along, void *packed)                              \
+    {                                                                                                      \
+        const type *from = a;                                                                              \
+        type *to = packed;                                                                                 \
+        for (int64_t k = 0; k < depth; k++, to += apart, from += along) {                                  \
+            for (int64_t i = 0; i < count; i++)                                                            \
+                to[i] = from[i * across];                                                                  \
+            for (int64_t i = count; i < full; i++)                                                         \
+                to[i] = 0;                                                                                 \
+        }                                                                                                  \
+    }
+
+PACK_REST(f32, float)
+PACK_REST(f64, double)
+
 /* A panel of `count` rows or columns of `depth` elements, `across` apart, each of elements `along` apart;
  * filled up with zeros to `full`. */
 static void pack_panel(const struct job *job, pack_t kind, int64_t count, int64_t full, int64_t apart,
@@ -133,7 +152,10 @@ static void pack_panel(const struct job *job, pack_t kind, int64_t count, int64_
         const void *from;
         void *given;
     } source = {.from = from}; /* BLIS only reads it */
-    if (job->product.f64) {
+    if (count < full) {
+        (job->product.f64 ? pack_rest_f64 : pack_rest_f32)(count, full, job->depth, apart, from, across,
+                                                           along, to);
+    } else if (job->product.f64) {
         double one = 1;
         bli_dpackm_cxk(BLIS_NO_CONJUGATE, kind, count, full, job->depth, job->depth, &one, source.given,
                        across, along, to, apart, job->cut.context);

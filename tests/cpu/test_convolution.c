@@ -131,13 +131,41 @@ Test(convolution, small)
         check_all(&all[i]);
 }
 
-/* 2^17 elements make a tile: here several of them, which begin and end inside images and lines. */
+/* Tiles within an image, which begin and end inside lines. */
 Test(convolution, several_tiles)
 {
     geometry g = make_geometry(2, 1, 3, 20, 2, AXES(20, 33), AXES(3, 5), AXES(1, 1), AXES(1, 2), AXES(1, 1));
     check_all(&g);
     g = make_geometry(1, 2, 2, 300, 4, AXES(1500), AXES(3), AXES(2), AXES(1), AXES(1));
     check_all(&g);
+    g = make_geometry(3, 1, 2, 60, 3, AXES(5, 9, 11), AXES(3, 2, 3), AXES(1, 1, 2), AXES(1, 1, 2),
+                      AXES(1, 2, 1));
+    check_all(&g);
+}
+
+/* One tile an image, and several images a tile, the last with fewer: with padding and without. */
+Test(convolution, whole_images)
+{
+    for (int64_t padding = 0; padding < 3; padding++) {
+        geometry g = make_geometry(2, 2, 5, 6, 4, AXES(12, 17), AXES(3, 5), AXES(1, 1),
+                                   AXES(padding, padding), AXES(1, 2));
+        check_all(&g);
+        g = make_geometry(2, 1, 90, 3, 5, AXES(6, 7), AXES(3, 2), AXES(2, 1), AXES(padding, padding),
+                          AXES(1, 1));
+        check_all(&g);
+        g = make_geometry(1, 3, 150, 3, 3, AXES(19), AXES(4), AXES(1), AXES(padding), AXES(2));
+        check_all(&g);
+    }
+}
+
+/* DW as several sums, with more elements than are added in a part, and as one sum. */
+Test(convolution, sums)
+{
+    geometry g = make_geometry(1, 1, 20, 50, 40, AXES(70), AXES(3), AXES(1), AXES(1), AXES(1));
+    check(&g, BL_F32, WEIGHT);
+    check(&g, BL_F64, WEIGHT);
+    g = make_geometry(1, 1, 3, 300, 300, AXES(70), AXES(3), AXES(1), AXES(0), AXES(1));
+    check(&g, BL_F32, WEIGHT);
 }
 
 /* A kernel of one element, over images that are their own columns, and over ones that are too small. */

@@ -153,3 +153,43 @@ Test(threads, rows)
     cr_assert_eq(bl_grad(&loss, 1, NULL, wrt, 2, outputs), BL_OK);
     expect_same_bits(inputs, 3, outputs, 2);
 }
+
+/* Tiles within images and of several, with padding and without, groups, and DW as one sum and as many. */
+Test(threads, convolutions)
+{
+    /* images, in, out, size, kernel, padding, groups */
+    static const int64_t sizes[][7] = {{16, 1, 6, 28, 5, 2, 1},
+                                       {40, 6, 16, 14, 5, 0, 1},
+                                       {70, 8, 12, 7, 3, 1, 4},
+                                       {2, 16, 8, 61, 3, 1, 2},
+                                       {3, 200, 160, 9, 3, 1, 1}};
+    for (int i = 0; i < 5; i++) {
+        bl_graph_reset(graph);
+        const int64_t *s = sizes[i];
+        bl_conv_options options = bl_conv_defaults();
+        options.padding[0] = options.padding[1] = s[5];
+        options.groups = s[6];
+        bl_tensor *x = noise("x", BL_SHAPE(s[0], s[1], s[3], s[3]));
+        bl_tensor *weight = noise("weight", BL_SHAPE(s[2], s[1] / s[6], s[4], s[4]));
+        bl_tensor *inputs[] = {x, weight}, *y = bl_conv2d_with(x, weight, NULL, &options);
+        bl_tensor *square = bl_square(y), *gradients[2];
+        cr_assert_eq(bl_grad(&square, 1, NULL, inputs, 2, gradients), BL_OK);
+        bl_tensor *outputs[] = {y, gradients[0], gradients[1]};
+        expect_same_bits(inputs, 2, outputs, 3);
+    }
+}
+
+/* Windows that meet and that overlap, and the derivative of their derivative. */
+Test(threads, max_pools)
+{
+    for (int64_t stride = 1; stride <= 2; stride++) {
+        bl_graph_reset(graph);
+        bl_max_pool_options options = bl_max_pool_defaults(3);
+        options.stride[0] = options.stride[1] = stride;
+        options.padding[0] = options.padding[1] = 1;
+        bl_tensor *x = noise("x", BL_SHAPE(20, 10, 31, 37)), *y = bl_max_pool2d_with(x, &options);
+        bl_tensor *once = bl_gradient(bl_square(y), x);
+        bl_tensor *outputs[] = {y, bl_output(y, 1), once, bl_gradient(bl_square(once), x)};
+        expect_same_bits(&x, 1, outputs, 4);
+    }
+}

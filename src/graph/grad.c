@@ -3,14 +3,16 @@
 #include "bowline/ops.h"
 #include "graph/rewrite.h"
 #include "graph/text.h"
+#include "ops/joint.h"
 
 #include <string.h>
 
 /* One call of bl_grad. Nodes below `low` and above `high` cannot lie between wrt and outputs. For node id,
  * depends[id - low] says that wrt flows into it, and slots[id - low] points at the cotangents of its outputs,
- * added up so far: NULL until the first arrives. Both, and all else that the walk needs for its while, stand
- * in the graph's scratch arena, so that differentiating a second time allocates nothing. `spelled` are the
- * rewritten places that are walked as they were recorded, since something inside them is asked for. */
+ * added up so far: NULL until the first arrives. `joints` are cotangents that wait to be put together with
+ * more of their tensor, until it is visited or asked for. All that the walk needs for its while stands in the
+ * graph's scratch arena, so that differentiating a second time allocates nothing. `spelled` are the rewritten
+ * places that are walked as they were recorded, since something inside them is asked for. */
 typedef struct backward {
     bl_graph *graph;
     int64_t low, high;
@@ -18,6 +20,7 @@ typedef struct backward {
     bl_tensor ***slots;
     const bl__rewritten **spelled;
     int64_t spelled_count;
+    bl__joint *joints;
     bl_status status;
 } backward;
 
@@ -83,6 +86,54 @@ static bl_tensor *add(bl_tensor *a, bl_tensor *b)
     return bl_cast(bl_add(bl_cast(a, BL_F32), bl_cast(b, BL_F32)), dtype);
 }
 
+/* Adds a cotangent to the sum of those that a tensor has. */
+static void accumulate(backward *b, bl_tensor **slots, const bl_tensor *tensor, bl_tensor *cotangent)
+{
+    bl_tensor *sum = slots[tensor->output] ? add(slots[tensor->output], cotangent) : cotangent;
+    if (!bl_tensor_valid(sum))
+        b->status = b->graph->error.code;
+    slots[tensor->output] = sum;
+}
+
+/* Adds what waits for a tensor. */
+static void close_joint(backward *b, bl__joint **at)
+{
+    const bl__joint *joint = *at;
+    *at = joint->next;
+    accumulate(b, slots_of(b, joint->tensor->node), joint->tensor, bl__joint_sum(&b->graph->scratch, joint));
+}
+
+static void close_joints_of(backward *b, const bl__node *node)
+{
+    for (bl__joint **at = &b->joints; *at && b->status == BL_OK;) {
+        if ((*at)->tensor->node == node)
+            close_joint(b, at);
+        else
+            at = &(*at)->next;
+    }
+}
+
+/* Puts a cotangent to those that wait, or lets it be the first of new ones. */
+static void join(backward *b, bl_tensor *tensor, bl_tensor *cotangent)
+{
+    bl__arena *arena = &b->graph->scratch;
+    bl__joint **at = &b->joints, *joint;
+    bool full = false;
+    while (*at && (*at)->tensor != tensor)
+        at = &(*at)->next;
+    if (*at && bl__joint_take(arena, *at, cotangent, &full))
+        return;
+    if (*at && !full)
+        close_joint(b, at);
+    joint = full ? NULL : bl__joint_new(arena, tensor, cotangent);
+    if (!joint) {
+        out_of_memory(b);
+        return;
+    }
+    joint->next = b->joints;
+    b->joints = joint;
+}
+
 /* Adds a cotangent to those that a tensor has. */
 static void flow(backward *b, bl_tensor *tensor, bl_tensor *cotangent)
 {
@@ -93,10 +144,10 @@ static void flow(backward *b, bl_tensor *tensor, bl_tensor *cotangent)
     if (!slots)
         return;
     cotangent = fit(cotangent, tensor);
-    bl_tensor *sum = slots[tensor->output] ? add(slots[tensor->output], cotangent) : cotangent;
-    if (!bl_tensor_valid(sum))
-        b->status = b->graph->error.code;
-    slots[tensor->output] = sum;
+    if (bl__is_joinable(cotangent))
+        join(b, tensor, cotangent);
+    else
+        accumulate(b, slots, tensor, cotangent);
 }
 
 /* Gradient nodes carry the place and scope of the node they differentiate. */
@@ -235,6 +286,9 @@ static void visit(backward *b, bl__node *node, bl_tensor **cotangents)
     bl_graph *graph = b->graph;
     int64_t first = graph->node_count;
     bl_tensor *outputs[BL_MAX_OUTPUTS];
+    close_joints_of(b, node);
+    if (b->status != BL_OK)
+        return;
     for (int i = 0; i < node->op->output_count; i++)
         outputs[i] = &node->outputs[i];
     bl_vjp_call call = {node->op, graph,    bl__attributes(node), node->inputs, count, outputs, cotangents,
@@ -368,7 +422,12 @@ static void seed(backward *b, bl_tensor *const *outputs, size_t count, bl_tensor
 /* The cotangent that arrived at a tensor, or zeros that say that none did. */
 static bl_tensor *collect(backward *b, bl_tensor *tensor)
 {
-    int64_t id = tensor->node->id;
+    int64_t id = tensor->node->id, first = b->graph->node_count;
+    close_joints_of(b, tensor->node);
+    if (b->graph->node_count > first)
+        locate(b, first, tensor->node);
+    if (b->status != BL_OK)
+        return NULL;
     if (id <= b->high && b->slots[id - b->low] && b->slots[id - b->low][tensor->output])
         return b->slots[id - b->low][tensor->output];
     bl_tensor *zeros = bl_full(b->graph, (bl_dtype)tensor->dtype, bl_tensor_shape(tensor), 0.0);

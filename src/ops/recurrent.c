@@ -70,16 +70,27 @@ static bl_tensor *gate(const bl__recurrent_cell *cell, bl_tensor *gates, int64_t
     return bl_slice(gates, -1, index * cell->hidden, (index + 1) * cell->hidden, 1);
 }
 
-static bl_tensor *rnn_step(const bl__recurrent_cell *cell, bl_tensor *projected, bl_tensor *h)
+/* What the state adds to the gates: of a zero state the bias alone, and NULL where that is nothing. */
+static bl_tensor *carry(const bl__recurrent_cell *cell, bl__recurrent_state state, bl_tensor *bias)
 {
-    bl_tensor *sum = bl_add(projected, bl_linear(h, cell->weights->w_hh, NULL));
+    return state.is_zero ? bias : bl_linear(state.h, cell->weights->w_hh, bias);
+}
+
+static bl_tensor *plus(bl_tensor *projected, bl_tensor *carried)
+{
+    return carried ? bl_add(projected, carried) : projected;
+}
+
+static bl_tensor *rnn_step(const bl__recurrent_cell *cell, bl_tensor *projected, bl__recurrent_state state)
+{
+    bl_tensor *sum = plus(projected, carry(cell, state, NULL));
     return cell->nonlinearity == BL_NONLINEARITY_RELU ? bl_relu(sum) : bl_tanh(sum);
 }
 
 static bl__recurrent_state lstm_step(const bl__recurrent_cell *cell, bl_tensor *projected,
                                      bl__recurrent_state state)
 {
-    bl_tensor *gates = bl_add(projected, bl_linear(state.h, cell->weights->w_hh, NULL));
+    bl_tensor *gates = plus(projected, carry(cell, state, NULL));
     bl_tensor *i = bl_sigmoid(gate(cell, gates, 0)), *f = bl_sigmoid(gate(cell, gates, 1));
     bl_tensor *g = bl_tanh(gate(cell, gates, 2)), *o = bl_sigmoid(gate(cell, gates, 3));
     bl_tensor *c = bl_add(bl_mul(f, state.c), bl_mul(i, g));
@@ -87,13 +98,15 @@ static bl__recurrent_state lstm_step(const bl__recurrent_cell *cell, bl_tensor *
 }
 
 /* h' = n + z (h - n), which is (1 - z) n + z h. */
-static bl_tensor *gru_step(const bl__recurrent_cell *cell, bl_tensor *projected, bl_tensor *h)
+static bl_tensor *gru_step(const bl__recurrent_cell *cell, bl_tensor *projected, bl__recurrent_state state)
 {
-    bl_tensor *carried = bl_linear(h, cell->weights->w_hh, cell->weights->b_hh);
-    bl_tensor *r = bl_sigmoid(bl_add(gate(cell, projected, 0), gate(cell, carried, 0)));
-    bl_tensor *z = bl_sigmoid(bl_add(gate(cell, projected, 1), gate(cell, carried, 1)));
-    bl_tensor *n = bl_tanh(bl_add(gate(cell, projected, 2), bl_mul(r, gate(cell, carried, 2))));
-    return bl_add(n, bl_mul(z, bl_sub(h, n)));
+    bl_tensor *carried = carry(cell, state, cell->weights->b_hh), *parts[3] = {NULL};
+    for (int64_t i = 0; i < 3 && carried; i++)
+        parts[i] = gate(cell, carried, i);
+    bl_tensor *r = bl_sigmoid(plus(gate(cell, projected, 0), parts[0]));
+    bl_tensor *z = bl_sigmoid(plus(gate(cell, projected, 1), parts[1]));
+    bl_tensor *n = bl_tanh(plus(gate(cell, projected, 2), parts[2] ? bl_mul(r, parts[2]) : NULL));
+    return bl_add(n, bl_mul(z, bl_sub(state.h, n)));
 }
 
 bl__recurrent_state bl__recurrent_step(const bl__recurrent_cell *cell, bl_tensor *projected,
@@ -102,8 +115,8 @@ bl__recurrent_state bl__recurrent_step(const bl__recurrent_cell *cell, bl_tensor
     if (cell->kind == BL__LSTM)
         return lstm_step(cell, projected, state);
     if (cell->kind == BL__GRU)
-        return (bl__recurrent_state){.h = gru_step(cell, projected, state.h)};
-    return (bl__recurrent_state){.h = rnn_step(cell, projected, state.h)};
+        return (bl__recurrent_state){.h = gru_step(cell, projected, state)};
+    return (bl__recurrent_state){.h = rnn_step(cell, projected, state)};
 }
 
 /* ---- cells as builders ---- */
@@ -113,7 +126,7 @@ static bl__recurrent_state step(const char *op, bl__recurrent_kind kind, bl_nonl
                                 bl_tensor *x, bl__recurrent_state state, const bl_recurrent_weights *weights)
 {
     bl_graph *graph = bl__graph_of(x);
-    bl__recurrent_state refused = {bl__refused(x), bl__refused(x)};
+    bl__recurrent_state refused = {.h = bl__refused(x), .c = bl__refused(x)};
     if (!bl__usable(graph, op, x))
         return refused;
     bl_shape shape = bl_tensor_shape(x);
@@ -152,7 +165,7 @@ bl_tensor *bl_lstm_cell(bl_tensor *x, bl_tensor *h, bl_tensor *c, const bl_recur
                         bl_tensor **next_c)
 {
     bl__recurrent_state next =
-        step("lstm_cell", BL__LSTM, BL_NONLINEARITY_TANH, x, (bl__recurrent_state){h, c}, weights);
+        step("lstm_cell", BL__LSTM, BL_NONLINEARITY_TANH, x, (bl__recurrent_state){.h = h, .c = c}, weights);
     if (next_c)
         *next_c = next.c;
     return next.h;

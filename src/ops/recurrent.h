@@ -11,9 +11,11 @@ typedef enum bl__recurrent_kind {
     BL__GRU
 } bl__recurrent_kind;
 
-/* What a cell carries from step to step; c is an lstm's, else NULL. */
+/* What a cell carries from step to step; c is an lstm's, else NULL. An h that is known to be zero is not
+ * multiplied. */
 typedef struct bl__recurrent_state {
     bl_tensor *h, *c;
+    bool is_zero;
 } bl__recurrent_state;
 
 /* A cell with its weights, checked: `width` is that of its input. `op` is whose name messages have. */

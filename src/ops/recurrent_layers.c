@@ -29,20 +29,6 @@ static bl_tensor **finals_of(const sequence *s, bool c)
 
 /* ---- one direction of one layer ---- */
 
-/* The steps along an axis, as halves of halves: a step's cotangent then makes its way back through log T sums
- * of growing length, where slices of the whole would each add a whole of zeros. */
-static void take_steps(bl_tensor *x, int axis, int64_t count, bl_tensor **steps)
-{
-    bl_shape shape = bl_tensor_shape(x);
-    if (count == 1) {
-        steps[0] = bl_tensor_valid(x) ? bl_reshape(x, BL_SHAPE(shape.size[1 - axis], shape.size[2])) : x;
-        return;
-    }
-    int64_t half = count / 2;
-    take_steps(bl_slice(x, axis, 0, half, 1), axis, half, steps);
-    take_steps(bl_slice(x, axis, half, count, 1), axis, count - half, steps + half);
-}
-
 /* The initial state of a cell: its part of the one given, or zeros. */
 static bl_tensor *initial_of(const sequence *s, bl_tensor *given, int64_t cell)
 {
@@ -58,9 +44,14 @@ static bl_tensor *run_cell(sequence *s, bl_tensor *x, int64_t cell, bool backwar
     bl_tensor **steps = s->parts, **outputs = outputs_of(s);
     bool has_c = s->cell.kind == BL__LSTM;
     bl_shape step = BL_SHAPE(s->batch, 1, s->cell.hidden), one = BL_SHAPE(1, s->batch, s->cell.hidden);
+    bl_shape gates = BL_SHAPE(s->batch, bl__recurrent_gates(s->cell.kind) * s->cell.hidden);
     bl__recurrent_state state = {.h = initial_of(s, s->initial.h, cell),
-                                 .c = has_c ? initial_of(s, s->initial.c, cell) : NULL};
-    take_steps(bl__recurrent_project(&s->cell, x), s->axis, s->length, steps);
+                                 .c = has_c ? initial_of(s, s->initial.c, cell) : NULL,
+                                 /* but a single step is to reach w_hh, too */
+                                 .is_zero = !s->initial.h && s->length > 1};
+    bl_tensor *projected = bl__recurrent_project(&s->cell, x);
+    for (int64_t t = 0; t < s->length; t++)
+        steps[t] = bl_reshape(bl_slice(projected, s->axis, t, t + 1, 1), gates);
     for (int64_t i = 0; i < s->length; i++) {
         int64_t t = backwards ? s->length - 1 - i : i;
         state = bl__recurrent_step(&s->cell, steps[t], state);
@@ -226,7 +217,7 @@ bl_tensor *bl_rnn(bl_tensor *x, const bl_recurrent_weights *weights, bl_tensor *
 bl_tensor *bl_lstm(bl_tensor *x, const bl_recurrent_weights *weights, bl_tensor *h0, bl_tensor *c0,
                    const bl_recurrent_options *options, bl_tensor **h_n, bl_tensor **c_n)
 {
-    return layers("lstm", BL__LSTM, x, weights, (bl__recurrent_state){h0, c0}, options, h_n, c_n);
+    return layers("lstm", BL__LSTM, x, weights, (bl__recurrent_state){.h = h0, .c = c0}, options, h_n, c_n);
 }
 
 bl_tensor *bl_gru(bl_tensor *x, const bl_recurrent_weights *weights, bl_tensor *h0,

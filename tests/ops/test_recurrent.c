@@ -164,22 +164,44 @@ Test(recurrent, dropout)
     cr_expect_eq(largest(bl_sub(bl_rnn(x, w, NULL, &options, NULL), bl_rnn(x, w, NULL, NULL, NULL))), 0);
 }
 
-/* The tape of a long sequence is differentiated in about T log T work: no step's cotangent is a whole
- * sequence. */
+/* The tape of a long sequence is differentiated in work that grows with T: no step's cotangent is a whole
+ * sequence or a whole matrix. */
 Test(recurrent, long_sequences)
 {
     bl_recurrent_weights w = drawn_weights(4, 3, 4);
     bl_tensor *x = bl_full(graph, BL_F64, BL_SHAPE(128, 2, 3), 0.5);
     bl_tensor *y = bl_lstm(x, &w, NULL, NULL, NULL, NULL, NULL), *g = bl_gradient(y, w.w_ih);
-    int64_t whole = 0;
+    int64_t joined = 0;
     bl_program *p = bl_compile(context, g);
     cr_assert_eq(bl_run(p), BL_OK, "%s", error_text(bl_program_error(p)));
     static char text[1 << 20];
     bl_program_format(p, text, sizeof(text));
-    for (const char *at = text; (at = strstr(at, "slice_backward     f64 [128,2,16]")); at++)
-        whole++;
-    cr_expect_eq(whole, 2);
+    for (const char *at = text; (at = strstr(at, "concat             f64 [128,2,16]")); at++)
+        joined++;
+    cr_expect_eq(joined, 1);
+    cr_expect_null(strstr(text, "slice_backward"));
     bl_program_free(p);
+}
+
+/* A state of zeros is not multiplied, but all weights are reached, by one step too. */
+Test(recurrent, zero_state_reaches_the_weights)
+{
+    bl_recurrent_weights w[] = {drawn_weights(1, 3, 2), drawn_weights(4, 3, 2), drawn_weights(3, 3, 2)};
+    for (int64_t length = 1; length <= 2; length++) {
+        bl_tensor *x = drawn(BL_SHAPE(length, 2, 3));
+        bl_tensor *y[] = {bl_rnn(x, &w[0], NULL, NULL, NULL), bl_lstm(x, &w[1], NULL, NULL, NULL, NULL, NULL),
+                          bl_gru(x, &w[2], NULL, NULL, NULL)};
+        for (int kind = 0; kind < 3; kind++) {
+            bl_tensor *by_weight = bl_gradient(y[kind], w[kind].w_hh);
+            cr_expect(!bl_is_unreached(by_weight));
+            cr_expect_eq(largest(by_weight) == 0, length == 1);
+            cr_expect(!bl_is_unreached(bl_gradient(y[kind], w[kind].b_hh)));
+        }
+    }
+    bl_recurrent_weights plain = {w[2].w_ih, w[2].w_hh, NULL, NULL}; /* without biases */
+    bl_tensor *x = drawn(BL_SHAPE(2, 2, 3)), *zeros = bl_full(graph, BL_F64, BL_SHAPE(1, 2, 2), 0);
+    cr_expect_leq(largest(bl_sub(bl_gru(x, &plain, NULL, NULL, NULL), bl_gru(x, &plain, zeros, NULL, NULL))),
+                  1e-14);
 }
 
 Test(recurrent, shapes)

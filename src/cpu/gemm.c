@@ -175,13 +175,25 @@ static void pack_a(const struct job *job, int64_t panel)
                job->product.a.column, bl__at(job->packed_a, cut->bytes, panel * cut->a_panel * job->depth));
 }
 
-static void pack_b(const struct job *job, int64_t panel)
+static char *panel_of_b(const struct job *job, int64_t panel)
+{
+    return bl__at(job->packed_b, job->cut.bytes, panel * job->cut.b_panel * job->depth);
+}
+
+static void pack_b(const struct job *job, int64_t panel, void *to)
 {
     const struct cut *cut = &job->cut;
     int64_t column = panel * cut->nr, left = job->columns - column;
     pack_panel(job, BLIS_PACKED_COL_PANELS, left < cut->nr ? left : cut->nr, cut->nr, cut->b_panel,
                bl__at_const(job->b, cut->bytes, column * job->product.b.column), job->product.b.column,
-               job->product.b.row, bl__at(job->packed_b, cut->bytes, panel * cut->b_panel * job->depth));
+               job->product.b.row, to);
+}
+
+/* Whether each panel of B meets one part of A alone: then it is packed where it is used, and need not leave
+ * the cache in between. */
+static bool is_thin(const struct job *job)
+{
+    return job->product.m <= PART_PANELS * job->cut.mr;
 }
 
 /* Some panels: A's, then B's. */
@@ -189,40 +201,39 @@ static void pack(const bl__call *call, const void *work, int64_t part, int worke
 {
     const struct job *job = work;
     int64_t a_panels = blocks_of(job->rows, job->cut.mr);
-    int64_t panels = a_panels + (job->packs_b ? blocks_of(job->columns, job->cut.nr) : 0);
+    int64_t panels = a_panels + (job->packs_b ? blocks_of(job->columns, job->cut.nr) : 0), b;
     (void)call;
     (void)worker;
-    for (int64_t i = part * PACK_PANELS; i < panels && i < (part + 1) * PACK_PANELS; i++)
-        i < a_panels ? pack_a(job, i) : pack_b(job, i - a_panels);
+    for (int64_t i = part * PACK_PANELS; i < panels && i < (part + 1) * PACK_PANELS; i++) {
+        b = i - a_panels;
+        i < a_panels ? pack_a(job, i) : pack_b(job, b, panel_of_b(job, b));
+    }
 }
 
 /* ---- multiplying ---- */
 
-#define TILES(name, type, kernel_type, blis_type)                                                          \
-    /* Panels first .. last-1 of A times those of B that a part has. */                                    \
-    static void tiles_##name(const struct job *job, int64_t first, int64_t last, int64_t column,           \
-                             int64_t end)                                                                  \
-    {                                                                                                      \
-        const struct cut *cut = &job->cut;                                                                 \
-        union {                                                                                            \
-            void_fp pointer;                                                                               \
-            kernel_type kernel;                                                                            \
-        } found = {bli_cntx_get_l3_nat_ukr_dt(blis_type, BLIS_GEMM_UKR, cut->context)};                    \
-        type one = 1, rest = job->add ? 1 : 0, *a = (type *)(void *)job->packed_a;                         \
-        type *b = (type *)(void *)job->packed_b + column / cut->nr * cut->b_panel * job->depth;            \
-        bl__steps steps = job->product.c;                                                                  \
-        for (; column < end; column += cut->nr, b += cut->b_panel * job->depth) {                          \
-            int64_t columns = job->columns - column < cut->nr ? job->columns - column : cut->nr;           \
-            for (int64_t p = first; p < last; p++) {                                                       \
-                int64_t row = p * cut->mr, rows = job->rows - row < cut->mr ? job->rows - row : cut->mr;   \
-                type *c = (type *)(void *)job->c + row * steps.row + column * steps.column;                \
-                type *panel = a + p * cut->a_panel * job->depth;                                           \
-                auxinfo_t next = {                                                                         \
-                    .a_next = panel + cut->a_panel * job->depth, .b_next = b, .is_a = 1, .is_b = 1};       \
-                found.kernel(rows, columns, job->depth, &one, panel, b, &rest, c, steps.row, steps.column, \
-                             &next, cut->context);                                                         \
-            }                                                                                              \
-        }                                                                                                  \
+#define TILES(name, type, kernel_type, blis_type)                                                      \
+    /* Panels first .. last-1 of A times one of B. */                                                  \
+    static void tiles_##name(const struct job *job, int64_t first, int64_t last, int64_t column,       \
+                             char *packed)                                                             \
+    {                                                                                                  \
+        const struct cut *cut = &job->cut;                                                             \
+        union {                                                                                        \
+            void_fp pointer;                                                                           \
+            kernel_type kernel;                                                                        \
+        } found = {bli_cntx_get_l3_nat_ukr_dt(blis_type, BLIS_GEMM_UKR, cut->context)};                \
+        type one = 1, rest = job->add ? 1 : 0, *b = (type *)(void *)packed;                            \
+        bl__steps steps = job->product.c;                                                              \
+        int64_t columns = job->columns - column < cut->nr ? job->columns - column : cut->nr;           \
+        for (int64_t p = first; p < last; p++) {                                                       \
+            int64_t row = p * cut->mr, rows = job->rows - row < cut->mr ? job->rows - row : cut->mr;   \
+            type *c = (type *)(void *)job->c + row * steps.row + column * steps.column;                \
+            type *panel = (type *)(void *)job->packed_a + p * cut->a_panel * job->depth;               \
+            auxinfo_t next = {                                                                         \
+                .a_next = panel + cut->a_panel * job->depth, .b_next = b, .is_a = 1, .is_b = 1};       \
+            found.kernel(rows, columns, job->depth, &one, panel, b, &rest, c, steps.row, steps.column, \
+                         &next, cut->context);                                                         \
+        }                                                                                              \
     }
 
 TILES(f32, float, sgemm_ukr_ft, BLIS_FLOAT)
@@ -238,7 +249,15 @@ static void multiply(const bl__call *call, const void *work, int64_t part, int w
             last = first + PART_PANELS < panels ? first + PART_PANELS : panels;
     int64_t column = part / down * job->part_columns, end = column + job->part_columns;
     end = end < job->columns ? end : job->columns;
-    (job->product.f64 ? tiles_f64 : tiles_f32)(job, first, last, column, end);
+    int64_t panel = column / job->cut.nr;
+    char *b = panel_of_b(job, panel);
+    for (int64_t at = column; at < end; at += job->cut.nr, panel++) {
+        if (is_thin(job))
+            pack_b(job, panel, b); /* each in the place of the part's first one */
+        else
+            b = panel_of_b(job, panel);
+        (job->product.f64 ? tiles_f64 : tiles_f32)(job, first, last, at, b);
+    }
     if (!job->done || !job->last)
         return;
     int64_t row = first * job->cut.mr, below = last * job->cut.mr;
@@ -278,7 +297,7 @@ static void do_columns(const bl__call *call, bool pays, struct job *job, const c
         job->add = p->add || at > 0;
         job->last = at + job->depth == p->k;
         job->b = bl__at_const(b, bytes, at * p->b.row + job->column * p->b.column);
-        job->packs_b = true;
+        job->packs_b = !is_thin(job);
         for (job->row = 0; job->row < p->m; job->row += job->cut.rows) {
             job->rows = p->m - job->row < job->cut.rows ? p->m - job->row : job->cut.rows;
             job->a = bl__at_const(a, bytes, job->row * p->a.row + at * p->a.column);

@@ -4,6 +4,7 @@
 
 #include "error.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 BL_BEGIN_DECLS
@@ -19,12 +20,35 @@ typedef struct bl_allocator {
     void *user;
 } bl_allocator;
 
+/* The instructions of the processor that the kernels of a program are made of. Within one set a program gives
+ * the same bits every time; from set to set the last bits of exp and its kin may differ. */
+typedef enum bl_instruction_set {
+    BL_ISA_DEFAULT, /* of a program: its context's; of a context: the best that run */
+    BL_ISA_PLAIN,   /* C alone, and the C library's functions: any processor */
+    BL_ISA_SSE2,    /* any x86-64 */
+    BL_ISA_AVX2,    /* AVX2 and FMA */
+    BL_ISA_AVX512   /* AVX-512 F, BW, DQ and VL */
+} bl_instruction_set;
+
+enum {
+    BL_ISA_COUNT = BL_ISA_AVX512 + 1
+};
+
+/* Whether programs can use an instruction set here: this build has kernels of it and the processor runs them.
+ * Returns: true for BL_ISA_DEFAULT and BL_ISA_PLAIN anywhere. Errors: none. Ownership: none. Threads: any. */
+BL_API bool bl_instruction_set_runs(bl_instruction_set set);
+
+/* Returns: "avx2", "plain" and so on; "unknown" for a number that is none. Errors: none. Ownership: a
+ * literal. Threads: any. */
+BL_API const char *bl_instruction_set_name(bl_instruction_set set);
+
 typedef struct bl_context_options {
     bl_allocator allocator;
     int threads;            /* that one run may use, the caller's own included; 1 or more */
     size_t cached_programs; /* freed programs kept for the next compile of the same: at most so many, default
                                64; 0: none. See bl_program_free */
     size_t cached_bytes;    /* and at most so many bytes of theirs, default 64 MiB */
+    bl_instruction_set instruction_set; /* of programs that do not name one; default BL_ISA_DEFAULT */
 } bl_context_options;
 
 /* The options of a context that the caller does not wish to edit: the C library's allocator, the defaults

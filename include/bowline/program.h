@@ -25,6 +25,7 @@ typedef struct bl_compile_options {
     bool rewrite; /* what is spelled out and one op computes at once, is computed by that op, the same
                      within rounding (docs/design.md); default true */
     int threads;  /* that a run may use, 1 or more; default BL_THREADS_OF_CONTEXT */
+    bl_instruction_set instruction_set; /* default BL_ISA_DEFAULT: the context's */
 } bl_compile_options;
 
 /* How many of one kind there are, and what they hold. */
@@ -81,7 +82,8 @@ BL_API bl_compile_options bl_compile_defaults(void);
  * constants have the values of this recording. Programs that are in the caller's hands are never given twice.
  * Returns: the program, or the context's invalid program, whose run gives the error back (NULL only for a
  * NULL context). Errors: the graph's error, BL_ERR_ARGUMENT, BL_ERR_STATE (two writes to one state),
- * BL_ERR_OVERFLOW, BL_ERR_MEMORY. Ownership: the caller's, until bl_program_free. Threads: the context's. */
+ * BL_ERR_OVERFLOW, BL_ERR_MEMORY, BL_ERR_UNSUPPORTED (an instruction set that does not run here). Ownership:
+ * the caller's, until bl_program_free. Threads: the context's. */
 BL_API bl_program *bl_compile_list(bl_context *context, bl_tensor *const *outputs, size_t count,
                                    const bl_compile_options *options);
 
@@ -136,6 +138,10 @@ BL_API double bl_item_at(bl_program *program, const bl_tensor *output, bl_shape 
  * Returns: BL_OK or the error. Errors: as bl_compile_list, bl_run and bl_read. Ownership: data stays the
  * caller's. Threads: the context's. */
 BL_API bl_status bl_eval(bl_tensor *tensor, void *data, size_t bytes);
+
+/* The instruction set that the program's kernels use, never BL_ISA_DEFAULT unless the program is invalid.
+ * Returns: the set. Errors: none. Ownership: none. Threads: the context's. */
+BL_API bl_instruction_set bl_program_instruction_set(const bl_program *program);
 
 /* Instructions of the program. Returns: the count. Errors: none. Ownership: none. Threads: the context's. */
 BL_API size_t bl_program_instruction_count(const bl_program *program);

@@ -34,6 +34,7 @@ need_to_build() {
     command -v make >/dev/null || need_command "runs the build" ninja ninja-build
     need "matrix products, linked statically" libblis-serial-dev
     need "factorizations of matrices, linked statically" liblapack-dev
+    [ "$(uname -m)" != x86_64 ] || need "exp and its kin on vectors" libsleef-dev
     need "hash tables, header only" uthash-dev
 }
 

@@ -9,6 +9,7 @@
 #include "cpu/attention.h"
 #include "cpu/flops.h"
 #include "cpu/loop.h"
+#include "cpu/of_set.h"
 #include "cpu/parallel.h"
 
 #include <float.h>
@@ -220,4 +221,4 @@ static int64_t flops(const bl__call *call)
     return bl__plus(bl__attention_flops(a, each, 1), call->outputs[OUT]->count);
 }
 
-const bl__kernel bl__kernel_attention = {BL__STRIDED, prepare, run, flops};
+const bl__kernel BL__KERNEL(attention) = {BL__STRIDED, prepare, run, flops};

@@ -40,8 +40,6 @@ typedef struct bl__attention_rows {
     void (*forbid_bools)(int64_t n, void *x, const void *mask, int64_t step, bool allows);
 } bl__attention_rows;
 
-extern const bl__attention_rows bl__attention_rows_f32, bl__attention_rows_f64;
-
 /* Sizes, and the operands that both kernels have. */
 typedef struct bl__attention {
     int64_t heads, groups; /* those of q, and those of k and v */

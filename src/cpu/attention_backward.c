@@ -9,6 +9,7 @@
 #include "cpu/attention.h"
 #include "cpu/flops.h"
 #include "cpu/loop.h"
+#include "cpu/of_set.h"
 #include "cpu/parallel.h"
 
 enum {
@@ -195,4 +196,4 @@ static int64_t flops(const bl__call *call)
     return bl__attention_flops(a, bl__plus(bl__times(2, vectors), 4), 2);
 }
 
-const bl__kernel bl__kernel_attention_backward = {BL__STRIDED, prepare, run, flops};
+const bl__kernel BL__KERNEL(attention_backward) = {BL__STRIDED, prepare, run, flops};

@@ -1,5 +1,6 @@
 /* Attention's loops over one row of a tile, in f32 and f64. */
 #include "cpu/attention.h"
+#include "cpu/of_set.h"
 
 #include <float.h>
 #include <math.h>
@@ -75,7 +76,7 @@
         return bad == 0;                                                                                   \
     }                                                                                                      \
                                                                                                            \
-    const bl__attention_rows bl__attention_rows_##name = {                                                 \
+    const bl__attention_rows BL__ATTENTION_ROWS(name) = {                                                  \
         scale_##name, finite_##name, mask_##name, mask_bools_##name, forbid_##name, forbid_bools_##name};
 
 ROWS(f32, float, int32_t, -FLT_MAX)

@@ -1,6 +1,7 @@
 /* Tiles of attention scores, and the matrices that they are made from. */
 #include "cpu/attention.h"
 #include "cpu/flops.h"
+#include "cpu/kernel_set.h"
 #include "cpu/loop.h"
 
 static bl__steps matrix_steps(const bl__operand *operand)
@@ -64,8 +65,9 @@ bl_status bl__attention_init(bl__attention *a, const bl__call *call, const bl__o
     a->offset = a->offset < -a->queries ? -a->queries : a->offset > a->keys ? a->keys : a->offset;
     a->query_tile = a->queries < BL__QUERY_TILE ? a->queries : BL__QUERY_TILE;
     a->key_tile = a->keys < BL__KEY_TILE ? a->keys : BL__KEY_TILE;
-    a->rows = a->f64 ? &bl__attention_rows_f64 : &bl__attention_rows_f32;
-    a->exponential = bl__tile_find(BL__KEY_exp, (bl_dtype)q->dtype, (bl_dtype)q->dtype);
+    const bl__kernel_set *kernels = call->environment->kernels;
+    a->rows = a->f64 ? kernels->attention_f64 : kernels->attention_f32;
+    a->exponential = bl__tile_find(kernels, BL__KEY_exp, (bl_dtype)q->dtype, (bl_dtype)q->dtype);
     bl__heads_init(a, &a->q, q, a->heads);
     bl__heads_init(a, &a->k, k, a->groups);
     bl__heads_init(a, &a->v, v, a->groups);

@@ -5,9 +5,9 @@
  * for each row, or the sum or mean over the rows that count, added up in f64 row by row. */
 #include "bowline/ops.h"
 #include "cpu/indices.h"
-#include "cpu/kernels.h"
 #include "cpu/log_sum.h"
 #include "cpu/loop.h"
+#include "cpu/of_set.h"
 #include "cpu/row_parts.h"
 #include "ops/attributes.h"
 
@@ -98,4 +98,4 @@ static int64_t flops(const bl__call *call)
     return bl__times(4, call->inputs[LOGITS]->count);
 }
 
-const bl__kernel bl__kernel_cross_entropy = {BL__CAN_FAIL, prepare, run, flops};
+const bl__kernel BL__KERNEL(cross_entropy) = {BL__CAN_FAIL, prepare, run, flops};

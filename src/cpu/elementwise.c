@@ -285,12 +285,11 @@ static bl_status prepare_group(bl__call *call, bl__arena *arena, size_t *scratch
 }
 
 /* A single op is a group of one step, unless none is needed. */
-bl_status bl__elementwise_prepare(bl__call *call, bl__arena *arena, size_t *scratch_bytes, int key)
+bl_status bl__elementwise_prepare(bl__call *call, bl__arena *arena, size_t *scratch_bytes, bl__tile tile)
 {
     const bl__operand *output = call->outputs[0];
     uint32_t inputs = call->input_count;
     bl_dtype dtype = call->inputs[inputs - 1]->dtype;
-    bl__tile tile = bl__tile_find(key, dtype, output->dtype);
     *scratch_bytes = 0;
     if (!tile || inputs > BL__TILE_INPUTS)
         return bl__kernel_fail(call, BL_ERR_DTYPE, "no kernel for %s", bl_dtype_name(dtype));
@@ -550,23 +549,3 @@ static int64_t flops_group(const bl__call *call)
 }
 
 const bl__kernel bl__kernel_group = {BL__STRIDED | BL__IN_PLACE, prepare_group, run_group, flops_group};
-
-static uint8_t last_dtype(const bl__call *call)
-{
-    return call->inputs[call->input_count - 1]->dtype;
-}
-
-/* A row an op: they differ in the key and in the tile functions it stands for. */
-#define KERNEL(op, find_tile)                                                              \
-    static bl_status prepare_##op(bl__call *call, bl__arena *arena, size_t *scratch_bytes) \
-    {                                                                                      \
-        return bl__elementwise_prepare(call, arena, scratch_bytes, BL__KEY_##op);          \
-    }                                                                                      \
-    static bl_status run_##op(const bl__call *call)                                        \
-    {                                                                                      \
-        return bl__elementwise_run(call, find_tile);                                       \
-    }                                                                                      \
-    const bl__kernel bl__kernel_##op = {BL__STRIDED | BL__IN_PLACE, prepare_##op, run_##op, bl__flops_output};
-#define TILED_KERNEL(op) KERNEL(op, bl__tiles_##op[last_dtype(call)])
-BL__TILED_OPS(TILED_KERNEL)
-KERNEL(cast, bl__tiles_cast[last_dtype(call)][call->outputs[0]->dtype])

@@ -41,9 +41,9 @@ extern const bl__kernel bl__kernel_group;
  * an output. */
 bool bl__group_reads_before(const bl__group *group, int input, int output);
 
-/* Prepare and run of a kernel that is no more than the tile functions of `key`, of which `tile` is the one
- * for the call's dtypes. */
-bl_status bl__elementwise_prepare(bl__call *call, bl__arena *arena, size_t *scratch_bytes, int key);
+/* Prepare and run of a kernel that is no more than a tile function; NULL where there is none for the call's
+ * dtypes. */
+bl_status bl__elementwise_prepare(bl__call *call, bl__arena *arena, size_t *scratch_bytes, bl__tile tile);
 bl_status bl__elementwise_run(const bl__call *call, bl__tile tile);
 
 #endif

@@ -32,7 +32,8 @@ typedef struct bl__environment {
     char *message; /* BL__MESSAGE_BYTES for the reason of a failure, without the op's name; NULL: unwanted */
     struct bl__pool *pool; /* of `threads` threads or more; NULL while nothing wants it */
     int threads;           /* that an instruction may use at once, 1 or more; known to prepare */
-    bool wants_pool;       /* some instruction is worth several threads (parallel.h) */
+    const struct bl__kernel_set *kernels; /* where the program's come from; known to prepare */
+    bool wants_pool;                      /* some instruction is worth several threads (parallel.h) */
 } bl__environment;
 
 /* One instruction. `plan` is what the kernel's prepare function made of shapes and strides, NULL when it made
@@ -73,8 +74,5 @@ typedef struct bl__kernel {
     bl_status (*run)(const bl__call *call);
     int64_t (*flops)(const bl__call *call); /* of a run, once prepared: see flops.h */
 } bl__kernel;
-
-/* The row of an op's key (ops/keys.h) on the CPU; NULL when the CPU has no kernel for it. */
-const bl__kernel *bl__cpu_kernel(int key);
 
 #endif

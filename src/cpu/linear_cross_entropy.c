@@ -19,8 +19,8 @@
 #include "cpu/flops.h"
 #include "cpu/gemm.h"
 #include "cpu/indices.h"
-#include "cpu/kernels.h"
 #include "cpu/loop.h"
+#include "cpu/of_set.h"
 #include "cpu/parallel.h"
 #include "ops/attributes.h"
 
@@ -281,7 +281,7 @@ static bl_status prepare(bl__call *call, bl__arena *arena, size_t *scratch_bytes
     if (!plan)
         return BL_ERR_MEMORY;
     *plan = (struct plan){.f = x->dtype == BL_F32 ? &functions_f32 : &functions_f64,
-                          .exp_tile = bl__tile_find(BL__KEY_exp, (bl_dtype)x->dtype, (bl_dtype)x->dtype),
+                          .exp_tile = BL__TILES(exp)[x->dtype],
                           .bytes = bl_dtype_size((bl_dtype)x->dtype),
                           .rows = x->size[0],
                           .width = x->size[1],
@@ -590,4 +590,5 @@ static int64_t flops(const bl__call *call)
     return bl__times(bl__times(plan->rows, plan->classes), each);
 }
 
-const bl__kernel bl__kernel_linear_cross_entropy = {BL__CAN_FAIL | BL__OPTIONAL_OUTPUTS, prepare, run, flops};
+const bl__kernel BL__KERNEL(linear_cross_entropy) = {BL__CAN_FAIL | BL__OPTIONAL_OUTPUTS, prepare, run,
+                                                     flops};

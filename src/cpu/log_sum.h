@@ -1,33 +1,67 @@
 /* Private. The two numbers of a row from which softmax and its losses are made: m = max_i x_i and
- * s = sum_i exp(x_i - m), in f64 also for f32, as the op sum has it. */
+ * s = sum_i exp(x_i - m), in f64 also for f32. Element i goes into sum i mod BL__SUMS, so that the order
+ * depends on the length alone, and not on the instruction set. */
 #ifndef BOWLINE_CPU_LOG_SUM_H
 #define BOWLINE_CPU_LOG_SUM_H
 
 #include "cpu/tile.h"
+#include "cpu/vector.h"
 
 #include <stddef.h>
-#include <tgmath.h>
 
-/* m is in *largest, s is returned; where powers is not NULL it receives each exp(x_i - m), and may be x. A
- * NaN makes both NaN. n >= 1. */
-#define BL__POWER_SUM(name, type)                                                                    \
-    static inline double bl__power_sum_##name(int64_t n, const type *x, type *powers, type *largest) \
-    {                                                                                                \
-        type most = x[0];                                                                            \
-        double sum = 0;                                                                              \
-        for (int64_t i = 1; i < n; i++)                                                              \
-            most = BL__LARGER(x[i], most);                                                           \
-        for (int64_t i = 0; i < n; i++) {                                                            \
-            type power = exp(x[i] - most);                                                           \
-            if (powers)                                                                              \
-                powers[i] = power;                                                                   \
-            sum += (double)power;                                                                    \
-        }                                                                                            \
-        *largest = most;                                                                             \
-        return sum;                                                                                  \
+enum {
+    BL__SUMS = 16,  /* as many as a vector has lanes, at most */
+    BL__CHUNK = 256 /* elements between one pass and the next over the same */
+};
+
+/* Where it is put into the next function, GCC 12 keeps the largest so far in memory. */
+#if defined(__GNUC__)
+#define BL__APART __attribute__((noinline))
+#else
+#define BL__APART
+#endif
+
+#define BL__LOG_SUM_OF(name, type)                                                                         \
+    /* max_i x_i, or anything where one is NaN; n >= 1. */                                                 \
+    static BL__APART type bl__largest_##name(int64_t n, const type *x)                                     \
+    {                                                                                                      \
+        type none = (type)-INFINITY;                                                                       \
+        bl__vector_##name most = bl__load_or_##name(x, n, none);                                           \
+        for (int64_t i = BL__LANES_##name; i < n; i += BL__LANES_##name)                                   \
+            most = bl__max_##name(bl__load_or_##name(x + i, n - i, none), most);                           \
+        return bl__largest_lane_##name(most);                                                              \
+    }                                                                                                      \
+                                                                                                           \
+    /* m is in *largest, s is returned; where powers is not NULL it receives each exp(x_i - m), and may be \
+     * x. A NaN makes s NaN. Lanes beyond the row hold -infinity, which adds 0; n >= 1. */                 \
+    static inline double bl__power_sum_##name(int64_t n, const type *x, type *powers, type *largest)       \
+    {                                                                                                      \
+        type chunk[BL__CHUNK];                                                                             \
+        *largest = bl__largest_##name(n, x);                                                               \
+        bl__vector_##name shift = bl__splat_##name(*largest), zero = bl__splat_##name(0);                  \
+        double sum[BL__SUMS] = {0};                                                                        \
+        for (int64_t start = 0; start < n; start += BL__CHUNK) {                                           \
+            int64_t left = n - start < BL__CHUNK ? n - start : BL__CHUNK, i = 0;                           \
+            for (; i < left; i += BL__LANES_##name) {                                                      \
+                bl__vector_##name here = bl__load_or_##name(x + start + i, left - i, (type)-INFINITY);     \
+                bl__vector_##name power = bl__exp_##name(here - shift);                                    \
+                bl__store_##name(chunk + i, BL__LANES_##name, power);                                      \
+                if (powers)                                                                                \
+                    bl__store_##name(powers + start + i, left - i, power);                                 \
+            }                                                                                              \
+            for (; i % BL__SUMS; i += BL__LANES_##name)                                                    \
+                bl__store_##name(chunk + i, BL__LANES_##name, zero);                                       \
+            for (i = 0; i < left; i += BL__SUMS)                                                           \
+                for (int k = 0; k < BL__SUMS; k++)                                                         \
+                    sum[k] += (double)chunk[i + k];                                                        \
+        }                                                                                                  \
+        for (int half = BL__SUMS / 2; half > 0; half /= 2)                                                 \
+            for (int k = 0; k < half; k++)                                                                 \
+                sum[k] += sum[k + half];                                                                   \
+        return sum[0];                                                                                     \
     }
 
-BL__POWER_SUM(f32, float)
-BL__POWER_SUM(f64, double)
+BL__LOG_SUM_OF(f32, float)
+BL__LOG_SUM_OF(f64, double)
 
 #endif

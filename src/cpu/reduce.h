@@ -36,9 +36,6 @@ typedef struct bl__reducer {
     void (*finish)(int64_t n, void *out, const void *lanes, int64_t count, int64_t pitch);
 } bl__reducer;
 
-/* Those of sums, by dtype; NULL where there is none. */
-extern const bl__reducer *const bl__sum_reducers[BL_DTYPE_COUNT];
-
 /* Plans a reduction by the reducer of the input's dtype (NULL: there is none), and runs it. */
 bl_status bl__reduce_prepare(bl__call *call, bl__arena *arena, size_t *scratch_bytes,
                              const bl__reducer *const *reducers);
@@ -117,7 +114,7 @@ bl_status bl__reduce_run(const bl__call *call);
         static const bl__reducer *const reducers[BL_DTYPE_COUNT] = {__VA_ARGS__};          \
         return bl__reduce_prepare(call, arena, scratch_bytes, reducers);                   \
     }                                                                                      \
-    const bl__kernel bl__kernel_##op = {BL__STRIDED, prepare_##op, bl__reduce_run, bl__flops_input};
+    const bl__kernel BL__KERNEL(op) = {BL__STRIDED, prepare_##op, bl__reduce_run, bl__flops_input};
 #define BL__NUMBER_REDUCERS(op) \
     [BL_F32] = &op##_f32, [BL_F64] = &op##_f64, [BL_I32] = &op##_i32, [BL_I64] = &op##_i64
 #define BL__BOOL_REDUCER(op) [BL_BOOL] = &op##_bool

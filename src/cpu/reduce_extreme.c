@@ -1,4 +1,5 @@
 /* Reductions to the largest or smallest element, or to its place: max, min, argmax, argmin. */
+#include "cpu/of_set.h"
 #include "cpu/reduce.h"
 
 #include <math.h>

@@ -1,4 +1,5 @@
 /* Reductions by arithmetic: sum, prod, any, all, count_nonzero. f32 goes into f64, and integers wrap. */
+#include "cpu/of_set.h"
 #include "cpu/reduce.h"
 
 #define SELF(x)        (x)
@@ -27,7 +28,7 @@ BL__REDUCER(count_nonzero, i32, int32_t, int64_t, int64_t, 0, IS_TRUE, ADD)
 BL__REDUCER(count_nonzero, i64, int64_t, int64_t, int64_t, 0, IS_TRUE, ADD)
 BL__REDUCER(count_nonzero, bool, uint8_t, int64_t, int64_t, 0, IS_TRUE, ADD)
 
-const bl__reducer *const bl__sum_reducers[BL_DTYPE_COUNT] = {BL__NUMBER_REDUCERS(sum)};
+const bl__reducer *const BL__SUM_REDUCERS[BL_DTYPE_COUNT] = {BL__NUMBER_REDUCERS(sum)};
 
 BL__REDUCE_KERNEL(sum, BL__NUMBER_REDUCERS(sum))
 BL__REDUCE_KERNEL(prod, BL__NUMBER_REDUCERS(prod))

@@ -2,8 +2,8 @@
  * anything is computed; the tile functions themselves give 0 for it, and for -1, by which the smallest
  * integer cannot be divided. */
 #include "cpu/elementwise.h"
-#include "cpu/kernels.h"
 #include "cpu/loop.h"
+#include "cpu/of_set.h"
 #include "cpu/tile_forms.h"
 
 #include <tgmath.h>
@@ -88,15 +88,16 @@ static bl_status run(const bl__call *call, const bl__tile *tiles)
     return bl__elementwise_run(call, tiles[divisor->dtype]);
 }
 
-#define KERNEL(op)                                                                                         \
-    static bl_status prepare_##op(bl__call *call, bl__arena *arena, size_t *scratch_bytes)                 \
-    {                                                                                                      \
-        return bl__elementwise_prepare(call, arena, scratch_bytes, BL__KEY_##op);                          \
-    }                                                                                                      \
-    static bl_status run_##op(const bl__call *call)                                                        \
-    {                                                                                                      \
-        return run(call, bl__tiles_##op);                                                                  \
-    }                                                                                                      \
-    const bl__kernel bl__kernel_##op = {BL__STRIDED | BL__IN_PLACE | BL__CAN_FAIL, prepare_##op, run_##op, \
-                                        bl__flops_output};
+#define KERNEL(op)                                                                                        \
+    static bl_status prepare_##op(bl__call *call, bl__arena *arena, size_t *scratch_bytes)                \
+    {                                                                                                     \
+        bl__tile tile = BL__TILES(op)[call->inputs[DIVISOR]->dtype];                                      \
+        return bl__elementwise_prepare(call, arena, scratch_bytes, tile);                                 \
+    }                                                                                                     \
+    static bl_status run_##op(const bl__call *call)                                                       \
+    {                                                                                                     \
+        return run(call, BL__TILES(op));                                                                  \
+    }                                                                                                     \
+    const bl__kernel BL__KERNEL(op) = {BL__STRIDED | BL__IN_PLACE | BL__CAN_FAIL, prepare_##op, run_##op, \
+                                       bl__flops_output};
 BL__DIVIDING_OPS(KERNEL)

@@ -24,6 +24,6 @@ bl_status bl__row_reduce_run(const bl__call *call);
     {                                                                                      \
         return bl__times(operations, call->inputs[0]->count);                              \
     }                                                                                      \
-    const bl__kernel bl__kernel_##op = {BL__STRIDED, prepare_##op, bl__row_reduce_run, flops_##op};
+    const bl__kernel BL__KERNEL(op) = {BL__STRIDED, prepare_##op, bl__row_reduce_run, flops_##op};
 
 #endif

@@ -1,8 +1,11 @@
 /* Reductions of whole rows: var, std, logsumexp, norm. Sums are accumulated in f64, in BL__LANES lanes. */
 #include "cpu/log_sum.h"
+#include "cpu/of_set.h"
 #include "cpu/reduce.h"
 #include "cpu/row_reduce.h"
 #include "ops/attributes.h"
+
+#include <tgmath.h>
 
 /* sum_i term(v, c) of v = x_i. */
 #define ROW_SUM(op, term)            \
@@ -63,12 +66,13 @@ ROW_SUM(powers, POWER)
     static void logsumexp_##name(int64_t n, void *result, const void *data, const void *attributes)          \
     {                                                                                                        \
         const type *x = data;                                                                                \
-        type most = (type)-INFINITY;                                                                         \
+        type most = n > 0 ? bl__largest_##name(n, x) : (type)-INFINITY;                                      \
         double sum = 1;                                                                                      \
-        for (int64_t i = 0; i < n; i++)                                                                      \
-            most = BL__LARGER(x[i], most);                                                                   \
         if (isfinite(most))                                                                                  \
             sum = bl__power_sum_##name(n, x, NULL, &most);                                                   \
+        else                                                                                                 \
+            for (int64_t i = 0; i < n; i++) /* again, for NaN */                                             \
+                most = BL__LARGER(x[i], most);                                                               \
         *(type *)result = (type)((double)most + log(sum));                                                   \
         (void)attributes;                                                                                    \
     }                                                                                                        \

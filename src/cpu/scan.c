@@ -1,7 +1,7 @@
 /* Scans along an axis of any strides: cumsum, cumprod, recurrence. Each row is taken in order, with
  * accumulators of f64 for f32; where rows lie beside each other, many go forward together. */
-#include "cpu/kernels.h"
 #include "cpu/loop.h"
+#include "cpu/of_set.h"
 #include "ops/attributes.h"
 
 enum {
@@ -129,7 +129,7 @@ static int64_t flops(const bl__call *call)
         static scan *const scans[BL_DTYPE_COUNT] = {__VA_ARGS__};                          \
         return prepare(call, arena, scratch_bytes, scans);                                 \
     }                                                                                      \
-    const bl__kernel bl__kernel_##op = {BL__STRIDED | BL__IN_PLACE, prepare_##op, run, flops};
+    const bl__kernel BL__KERNEL(op) = {BL__STRIDED | BL__IN_PLACE, prepare_##op, run, flops};
 #define REALS(op)   [BL_F32] = op##_f32, [BL_F64] = op##_f64
 #define NUMBERS(op) REALS(op), [BL_I32] = op##_i32, [BL_I64] = op##_i64
 

@@ -4,9 +4,9 @@
  *     log_softmax(x)_i = (x_i - m) - log s        s = sum_i exp(x_i - m)
  *
  * The exponents are <= 0, so nothing overflows; a NaN anywhere in a row makes m or s, hence the row, NaN. */
-#include "cpu/kernels.h"
 #include "cpu/log_sum.h"
 #include "cpu/loop.h"
+#include "cpu/of_set.h"
 #include "cpu/row_parts.h"
 #include "ops/attributes.h"
 
@@ -153,7 +153,7 @@ static int64_t flops(const bl__call *call)
     {                                                                                      \
         return prepare(call, arena, scratch_bytes, op##_f32, op##_f64);                    \
     }                                                                                      \
-    const bl__kernel bl__kernel_##op = {BL__STRIDED | BL__IN_PLACE, prepare_##op, run, flops};
+    const bl__kernel BL__KERNEL(op) = {BL__STRIDED | BL__IN_PLACE, prepare_##op, run, flops};
 
 KERNEL(softmax)
 KERNEL(log_softmax)

@@ -8,9 +8,9 @@
 #include "bowline/ops.h"
 #include "cpu/flops.h"
 #include "cpu/indices.h"
-#include "cpu/kernels.h"
 #include "cpu/log_sum.h"
 #include "cpu/loop.h"
+#include "cpu/of_set.h"
 #include "cpu/row_parts.h"
 #include "ops/attributes.h"
 
@@ -90,9 +90,8 @@ static struct plan *new_plan(bl__call *call, bl__arena *arena, double nanosecond
     if (!plan)
         return NULL;
     bl_dtype dtype = (bl_dtype)x->dtype;
-    *plan = (struct plan){.exp_tile = bl__tile_find(BL__KEY_exp, dtype, dtype),
-                          .n = x->size[x->rank - 1],
-                          .bytes = bl_dtype_size(dtype)};
+    *plan = (struct plan){
+        .exp_tile = BL__TILES(exp)[dtype], .n = x->size[x->rank - 1], .bytes = bl_dtype_size(dtype)};
     plan->parts = bl__row_parts_of(call, plan->n > 0 ? x->count / plan->n : 0, plan->n, nanoseconds);
     return call->plan = plan;
 }
@@ -138,7 +137,7 @@ static int64_t flops(const bl__call *call)
     {                                                                                      \
         return prepare(call, arena, scratch_bytes, op##_f32, op##_f64);                    \
     }                                                                                      \
-    const bl__kernel bl__kernel_##op = {its_flags, prepare_##op, run, flops};
+    const bl__kernel BL__KERNEL(op) = {its_flags, prepare_##op, run, flops};
 
 /* The second writes exp(y) where g is still wanted. */
 KERNEL(softmax_backward, BL__IN_PLACE)
@@ -211,5 +210,5 @@ static int64_t flops_cross_entropy(const bl__call *call)
     return bl__times(7, call->outputs[0]->count);
 }
 
-const bl__kernel bl__kernel_cross_entropy_backward = {
+const bl__kernel BL__KERNEL(cross_entropy_backward) = {
     BL__CAN_FAIL | BL__IN_PLACE_OF(LOGITS), prepare_cross_entropy, run_cross_entropy, flops_cross_entropy};

@@ -4,8 +4,8 @@
  *
  * with m the mean, or 0 where it is not centered. Sums are taken in f64, the second after the first, in an
  * order that the length of the row fixes: element i goes to lane i mod LANES. */
-#include "cpu/kernels.h"
 #include "cpu/loop.h"
+#include "cpu/of_set.h"
 #include "cpu/row_parts.h"
 #include "ops/attributes.h"
 
@@ -153,4 +153,4 @@ static int64_t flops(const bl__call *call)
     return bl__times(attributes->centered ? 6 : 3, call->inputs[0]->count);
 }
 
-const bl__kernel bl__kernel_standardize = {BL__STRIDED, prepare, run, flops};
+const bl__kernel BL__KERNEL(standardize) = {BL__STRIDED, prepare, run, flops};

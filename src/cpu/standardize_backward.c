@@ -4,8 +4,8 @@
  *
  * without mean(g) where it was not centered. Sums are taken in f64, element i in lane i mod LANES. */
 #include "cpu/flops.h"
-#include "cpu/kernels.h"
 #include "cpu/loop.h"
+#include "cpu/of_set.h"
 #include "cpu/row_parts.h"
 #include "ops/attributes.h"
 
@@ -104,4 +104,4 @@ static int64_t flops(const bl__call *call)
     return bl__times(attributes->centered ? 7 : 5, call->inputs[G]->count);
 }
 
-const bl__kernel bl__kernel_standardize_backward = {BL__IN_PLACE, prepare, run, flops};
+const bl__kernel BL__KERNEL(standardize_backward) = {BL__IN_PLACE, prepare, run, flops};

@@ -37,16 +37,6 @@ typedef bl_tile_function bl__tile;
 /* The ops whose kernels refuse integers divided by zero first (remainder.c). */
 #define BL__DIVIDING_OPS(X) X(fmod) X(remainder)
 
-/* One row of tile functions an op, NULL where the op does not take the dtype. */
-#define BL__DECLARE_TILES(op) extern const bl__tile bl__tiles_##op[BL_DTYPE_COUNT];
-BL__TILED_OPS(BL__DECLARE_TILES)
-BL__DIVIDING_OPS(BL__DECLARE_TILES)
-#undef BL__DECLARE_TILES
-extern const bl__tile bl__tiles_cast[BL_DTYPE_COUNT][BL_DTYPE_COUNT]; /* from, to */
-
-/* The tile function of an op; NULL when it has none for these dtypes. */
-bl__tile bl__tile_find(int key, bl_dtype last_input, bl_dtype output);
-
 /* The larger of two numbers, NaN when either is: where a is no NaN and a > b is false, b is larger or NaN. */
 #define BL__LARGER(a, b) ((((a) > (b)) | ((a) != (a))) ? (a) : (b))
 

@@ -2,8 +2,6 @@
  * unsigned. */
 #include "cpu/tile_forms.h"
 
-#include <tgmath.h>
-
 #define NUMBERS(FORM, op, result)            \
     BL__FOR_REALS(FORM, op, result)          \
     FORM(op, i32, int32_t, uint32_t, result) \
@@ -18,7 +16,7 @@ NUMBERS(BL__BINARY, add, a + b)
 NUMBERS(BL__BINARY, sub, a - b)
 NUMBERS(BL__BINARY, mul, a *b)
 BL__FOR_REALS(BL__BINARY, div, a / b)
-BL__FOR_REALS(BL__BINARY, pow, pow(a, b))
+BL__FOR_REALS(BL__VECTOR_BINARY, pow, BL__OF(a, pow)(a, b))
 SIGNED_NUMBERS(BL__BINARY, maximum, BL__LARGER(a, b))
 BL__ROW_OF_NUMBERS(add);
 BL__ROW_OF_NUMBERS(sub);
@@ -31,7 +29,7 @@ NUMBERS(BL__SCALAR, add_scalar, a + b)
 NUMBERS(BL__SCALAR, sub_scalar, a - b)
 NUMBERS(BL__SCALAR, mul_scalar, a *b)
 BL__FOR_REALS(BL__SCALAR, div_scalar, a / b)
-BL__FOR_REALS(BL__SCALAR, pow_any, pow(a, b))
+BL__FOR_REALS(BL__VECTOR_SCALAR, pow_any, BL__OF(a, pow)(a, b))
 SIGNED_NUMBERS(BL__SCALAR, maximum_scalar, BL__LARGER(a, b))
 NUMBERS(BL__SCALAR, scalar_sub, b - a)
 BL__FOR_REALS(BL__SCALAR, scalar_div, b / a)
@@ -48,7 +46,7 @@ BL__ROW_OF_REALS(scalar_div);
     static void pow_scalar_##name(int64_t n, void *out, const void *const *in, const void *attributes) \
     {                                                                                                  \
         bool two = ((const bl__scalar_attributes *)attributes)->value == 2;                            \
-        (two ? bl__tiles_square[dtype] : pow_any_##name)(n, out, in, attributes);                      \
+        (two ? BL__TILES(square)[dtype] : pow_any_##name)(n, out, in, attributes);                     \
     }
 
 POWER(f32, BL_F32)

@@ -41,5 +41,5 @@ INTEGER_CLAMP(i64, int64_t, INT64_MIN, INT64_MAX)
         [BL_F32] = clamp_f32, [BL_F64] = clamp_f64, [BL_I32] = clamp_i32, [BL_I64] = clamp_i64 \
     }
 
-const bl__tile bl__tiles_clamp[BL_DTYPE_COUNT] = ROW;
-const bl__tile bl__tiles_hardtanh[BL_DTYPE_COUNT] = ROW;
+const bl__tile BL__TILES(clamp)[BL_DTYPE_COUNT] = ROW;
+const bl__tile BL__TILES(hardtanh)[BL_DTYPE_COUNT] = ROW;

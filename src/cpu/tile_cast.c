@@ -1,5 +1,5 @@
 /* Tile functions of cast: every dtype to every dtype. */
-#include "cpu/tile.h"
+#include "cpu/of_set.h"
 #include "graph/half.h"
 
 #include <math.h>
@@ -110,6 +110,6 @@ FROM_INTEGER(b8, uint8_t, (int32_t))
         [BL_F16] = from##_to_f16                                                        \
     }
 
-const bl__tile bl__tiles_cast[BL_DTYPE_COUNT][BL_DTYPE_COUNT] = {
+const bl__tile BL__CAST_TILES[BL_DTYPE_COUNT][BL_DTYPE_COUNT] = {
     [BL_F32] = ROW(f32), [BL_F64] = ROW(f64),   [BL_I32] = ROW(i32), [BL_I64] = ROW(i64),
     [BL_BOOL] = ROW(b8), [BL_BF16] = ROW(bf16), [BL_F16] = ROW(f16)};

@@ -1,5 +1,5 @@
 /* Tile functions of the comparisons, whose results are bool, and of where. */
-#include "cpu/tile.h"
+#include "cpu/of_set.h"
 
 #define COMPARE(op, name, type, operator)                                                        \
     static void op##_##name(int64_t n, void *out, const void *const *in, const void *attributes) \
@@ -18,12 +18,12 @@
     COMPARE(op, i32, int32_t, operator) \
     COMPARE(op, i64, int64_t, operator)
 
-#define ROW(op, of_bool)                                                  \
-    const bl__tile bl__tiles_##op[BL_DTYPE_COUNT] = {[BL_F32] = op##_f32, \
-                                                     [BL_F64] = op##_f64, \
-                                                     [BL_I32] = op##_i32, \
-                                                     [BL_I64] = op##_i64, \
-                                                     [BL_BOOL] = (of_bool)}
+#define ROW(op, of_bool)                                                 \
+    const bl__tile BL__TILES(op)[BL_DTYPE_COUNT] = {[BL_F32] = op##_f32, \
+                                                    [BL_F64] = op##_f64, \
+                                                    [BL_I32] = op##_i32, \
+                                                    [BL_I64] = op##_i64, \
+                                                    [BL_BOOL] = (of_bool)}
 
 NUMBERS(equal, ==)
 NUMBERS(not_equal, !=)

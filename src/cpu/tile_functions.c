@@ -3,36 +3,50 @@
 
 #include <tgmath.h>
 
-#define UNARY(op, result)                \
+/* `name` of one vector or of two. */
+#define UNARY(name)                                           \
+    BL__FOR_REALS(BL__VECTOR_UNARY, name, BL__OF(x, name)(x)) \
+    BL__ROW_OF_REALS(name);
+#define BINARY(name)                                              \
+    BL__FOR_REALS(BL__VECTOR_BINARY, name, BL__OF(a, name)(a, b)) \
+    BL__ROW_OF_REALS(name);
+
+UNARY(sin)
+UNARY(cos)
+UNARY(tan)
+UNARY(asin)
+UNARY(acos)
+UNARY(atan)
+BINARY(atan2)
+BINARY(hypot)
+UNARY(sinh)
+UNARY(cosh)
+UNARY(tanh)
+UNARY(asinh)
+UNARY(acosh)
+UNARY(atanh)
+UNARY(exp)
+UNARY(exp2)
+UNARY(expm1)
+UNARY(log)
+UNARY(log2)
+UNARY(log10)
+UNARY(log1p)
+UNARY(erf)
+UNARY(erfc)
+
+#define XLOGY \
+    BL__SELECT(BL__EQUAL(b, b), BL__SELECT(BL__EQUAL(a, BL__SPLAT(a, 0)), BL__SPLAT(a, 0), a *BL__LOG(b)), b)
+BL__FOR_REALS(BL__VECTOR_BINARY, xlogy, XLOGY)
+BL__ROW_OF_REALS(xlogy);
+
+#define ARITHMETIC(op, result)           \
     BL__FOR_REALS(BL__UNARY, op, result) \
     BL__ROW_OF_REALS(op);
-#define BINARY(op, result)                \
-    BL__FOR_REALS(BL__BINARY, op, result) \
-    BL__ROW_OF_REALS(op);
 
-UNARY(sin, sin(x))
-UNARY(cos, cos(x))
-UNARY(tan, tan(x))
-UNARY(asin, asin(x))
-UNARY(acos, acos(x))
-UNARY(atan, atan(x))
-BINARY(atan2, atan2(a, b))
-BINARY(hypot, hypot(a, b))
-UNARY(sinh, sinh(x))
-UNARY(cosh, cosh(x))
-UNARY(asinh, asinh(x))
-UNARY(acosh, acosh(x))
-UNARY(atanh, atanh(x))
-UNARY(expm1, expm1(x))
-UNARY(exp2, exp2(x))
-UNARY(log1p, log1p(x))
-UNARY(log2, log2(x))
-UNARY(log10, log10(x))
-BINARY(xlogy, b != b ? b : a == 0 ? 0 : a * log(b))
-UNARY(rsqrt, 1 / sqrt(x))
-UNARY(reciprocal, 1 / x)
-UNARY(erf, erf(x))
-UNARY(erfc, erfc(x))
+ARITHMETIC(sqrt, sqrt(x))
+ARITHMETIC(rsqrt, 1 / sqrt(x))
+ARITHMETIC(reciprocal, 1 / x)
 
 /* Integers are whole already. */
 #define ROUNDING(op, result)             \

@@ -7,7 +7,7 @@
 /* b8 is bool, whose name is a macro. A byte other than 0 is true. */
 #define LOGIC(FORM, op, result)            \
     FORM(op, b8, uint8_t, uint8_t, result) \
-    const bl__tile bl__tiles_##op[BL_DTYPE_COUNT] = {[BL_BOOL] = op##_b8};
+    const bl__tile BL__TILES(op)[BL_DTYPE_COUNT] = {[BL_BOOL] = op##_b8};
 
 LOGIC(BL__BINARY, logical_and, (a != 0) & (b != 0))
 LOGIC(BL__BINARY, logical_or, (a | b) != 0)
@@ -35,11 +35,11 @@ LOGIC(BL__UNARY, logical_not, x == 0)
             memset(out, (answer), (size_t)n);                                                 \
     }
 
-#define TESTS(op, result, answer)                     \
-    TEST(op, f32, float, result)                      \
-    TEST(op, f64, double, result)                     \
-    ANSWER(op, answer)                                \
-    const bl__tile bl__tiles_##op[BL_DTYPE_COUNT] = { \
+#define TESTS(op, result, answer)                    \
+    TEST(op, f32, float, result)                     \
+    TEST(op, f64, double, result)                    \
+    ANSWER(op, answer)                               \
+    const bl__tile BL__TILES(op)[BL_DTYPE_COUNT] = { \
         [BL_F32] = op##_f32, [BL_F64] = op##_f64, [BL_I32] = op##_all, [BL_I64] = op##_all};
 
 TESTS(isnan, x[i] != x[i], 0)

@@ -1,29 +1,24 @@
-/* Tile functions of the losses of two classes: see ops/losses_binary.c. The functions are type-generic. */
-#include "cpu/tile.h"
-
-#include <tgmath.h>
-
-/* y = result, of elements x and t; `yes` and `no` are numbers that it is made of. */
-#define LOSS(op, name, type, first, second, result)                                              \
-    static void op##_##name(int64_t n, void *out, const void *const *in, const void *attributes) \
-    {                                                                                            \
-        const type *predictions = in[0], *targets = in[1];                                       \
-        type *y = out;                                                                           \
-        (void)attributes;                                                                        \
-        BL__EACH_ALONE                                                                           \
-        for (int64_t i = 0; i < n; i++) {                                                        \
-            type x = predictions[i], t = targets[i], yes = (first), no = (second);               \
-            y[i] = (result);                                                                     \
-        }                                                                                        \
-    }
-
-#define LOSSES(op, first, second, result)        \
-    LOSS(op, f32, float, first, second, result)  \
-    LOSS(op, f64, double, first, second, result) \
-    const bl__tile bl__tiles_##op[BL_DTYPE_COUNT] = {[BL_F32] = op##_f32, [BL_F64] = op##_f64};
+/* Tile functions of the losses of two classes: see ops/losses_binary.c. */
+#include "cpu/gates.h"
+#include "cpu/tile_forms.h"
 
 /* A logarithm of at least -100; NaN for NaN. */
-#define BOUNDED(logarithm) ((logarithm) < -100 ? -100 : (logarithm))
+#define BOUNDED_LOG_OF(type)                                                         \
+    static inline bl__vector_##type bl__bounded_log_##type(bl__vector_##type x)      \
+    {                                                                                \
+        bl__vector_##type least = bl__splat_##type(-100), log_x = bl__log_##type(x); \
+        return bl__select_##type(bl__less_##type(log_x, least), least, log_x);       \
+    }
 
-LOSSES(probability_loss, log(x), log(1 - x), (t - 1) * BOUNDED(no) - t * BOUNDED(yes))
-LOSSES(logistic_loss, x < 0 ? 0 : x, log1p(exp(-fabs(x))), yes - t * x + no)
+BOUNDED_LOG_OF(f32)
+BOUNDED_LOG_OF(f64)
+
+/* Of a prediction a and a target b. */
+#define LOSS(op, result)                         \
+    BL__FOR_REALS(BL__VECTOR_BINARY, op, result) \
+    BL__ROW_OF_REALS(op);
+#define BOUNDED_LOG(x) BL__OF(x, bounded_log)(x)
+#define POSITIVE(x)    BL__SELECT(BL__LESS(x, BL__SPLAT(x, 0)), BL__SPLAT(x, 0), x)
+
+LOSS(probability_loss, (b - (scalar)1) * BOUNDED_LOG((scalar)1 - a) - b * BOUNDED_LOG(a))
+LOSS(logistic_loss, POSITIVE(a) - b * a + BL__SOFT_REST(a))

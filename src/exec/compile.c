@@ -11,8 +11,11 @@
 
 bl_compile_options bl_compile_defaults(void)
 {
-    return (bl_compile_options){
-        .precision = BL_PRECISION_RECORDED, .fuse = true, .rewrite = true, .threads = BL_THREADS_OF_CONTEXT};
+    return (bl_compile_options){.precision = BL_PRECISION_RECORDED,
+                                .fuse = true,
+                                .rewrite = true,
+                                .threads = BL_THREADS_OF_CONTEXT,
+                                .instruction_set = BL_ISA_DEFAULT};
 }
 
 /* Makes room for what is known of each node up to the last output. */
@@ -68,6 +71,7 @@ static bool fuse(bl__lowering *l, bl_tensor *const *outputs, size_t count)
                                 .node_count = (size_t)l->node_count,
                                 .outputs = outputs,
                                 .output_count = count,
+                                .kernels = l->program->environment.kernels,
                                 .widens = l->program->precision == BL_PRECISION_F64,
                                 .alone = !l->fuse};
     return bl__fuse(&l->fusion, &source);
@@ -149,6 +153,18 @@ static bool check_outputs(bl_context *context, bl_error *error, bl_tensor *const
         return false;
     }
     return true;
+}
+
+/* The kernels that the options ask for, or else the context; NULL, reported, where they cannot run. */
+static const bl__kernel_set *choose_kernels(bl_context *context, bl_error *error, bl_instruction_set wanted)
+{
+    wanted = wanted == BL_ISA_DEFAULT ? context->instruction_set : wanted;
+    const bl__kernel_set *kernels = bl__kernel_set_of(wanted);
+    if (!kernels)
+        bl__report(context, error, BL_ERR_UNSUPPORTED, "compile", NULL,
+                   "this %s has no %s, which the program was to use",
+                   bl__kernel_set_is_built(wanted) ? "processor" : "build", bl_instruction_set_name(wanted));
+    return kernels;
 }
 
 static bl_program *new_program(bl_context *context)
@@ -345,9 +361,13 @@ static bl_program *compile(bl_context *context, bl_tensor *const *outputs, size_
     bl_error error = {.code = BL_OK};
     bl_program *program = NULL;
     bl_compile_options chosen = *options;
+    const bl__kernel_set *kernels = NULL;
     if (chosen.threads == BL_THREADS_OF_CONTEXT)
         chosen.threads = context->threads;
-    if (check_outputs(context, &error, outputs, count)) {
+    if (check_outputs(context, &error, outputs, count))
+        kernels = choose_kernels(context, &error, chosen.instruction_set);
+    if (kernels) {
+        chosen.instruction_set = kernels->instructions;
         chosen.rewrite = chosen.rewrite && !bl__graph_of(outputs[0])->as_recorded;
         program = frozen ? NULL : bl__cache_take(context, outputs, count, &chosen);
         if (program)
@@ -358,6 +378,7 @@ static bl_program *compile(bl_context *context, bl_tensor *const *outputs, size_
     }
     if (program) {
         program->precision = chosen.precision;
+        program->environment.kernels = kernels;
         program->frozen = frozen;
         program->environment.threads = chosen.threads;
         bl__lowering l = {.program = program,
@@ -398,6 +419,9 @@ bl_program *bl_compile_list(bl_context *context, bl_tensor *const *outputs, size
                    (int)chosen.precision);
     else if (chosen.threads < 1 && chosen.threads != BL_THREADS_OF_CONTEXT)
         bl__report(context, &error, BL_ERR_ARGUMENT, "compile", NULL, "a run on %d threads", chosen.threads);
+    else if ((unsigned)chosen.instruction_set >= BL_ISA_COUNT)
+        bl__report(context, &error, BL_ERR_ARGUMENT, "compile", NULL, "instruction set %d is unknown",
+                   (int)chosen.instruction_set);
     else
         return compile(context, outputs, count, &chosen, false);
     return give_invalid(context, &error);

@@ -55,14 +55,14 @@ static bl_dtype dtype_of(const bl__fusion_source *source, const bl_tensor *tenso
     return tensor->dtype == BL_F32 && source->widens ? BL_F64 : (bl_dtype)tensor->dtype;
 }
 
-bl__tile bl__tile_of(const bl_op *op, bl_dtype last_input, bl_dtype output)
+bl__tile bl__tile_of(const bl__kernel_set *kernels, const bl_op *op, bl_dtype last_input, bl_dtype output)
 {
     if (has_tiles(op))
         return output == BL_F32 ? op->tile_f32 : op->tile_f64;
-    const bl__kernel *kernel = bl__cpu_kernel(op->key);
+    const bl__kernel *kernel = bl__cpu_kernel(kernels, op->key);
     if (!kernel || (kernel->flags & BL__CAN_FAIL)) /* it looks at its inputs before the tiles run */
         return NULL;
-    return bl__tile_find(op->key, last_input, output);
+    return bl__tile_find(kernels, op->key, last_input, output);
 }
 
 static bool can_join(const bl__fusion_source *source, const bl__node *node)
@@ -72,7 +72,8 @@ static bool can_join(const bl__fusion_source *source, const bl__node *node)
         node->input_count == 0 || node->input_count > BL__TILE_INPUTS)
         return false;
     const bl_tensor *last = node->inputs[node->input_count - 1];
-    return bl__tile_of(op, dtype_of(source, last), dtype_of(source, &node->outputs[0])) != NULL;
+    return bl__tile_of(source->kernels, op, dtype_of(source, last), dtype_of(source, &node->outputs[0])) !=
+           NULL;
 }
 
 static bool same_shape(const bl_tensor *a, const bl_tensor *b)

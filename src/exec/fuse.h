@@ -3,6 +3,7 @@
 #define BOWLINE_EXEC_FUSE_H
 
 #include "cpu/elementwise.h"
+#include "cpu/kernel_set.h"
 #include "graph/graph.h"
 
 /* Element-wise nodes of one shape that run as one instruction, where the last of them stands, and the sum of
@@ -42,6 +43,7 @@ typedef struct bl__fusion_source {
     size_t node_count;
     bl_tensor *const *outputs;
     size_t output_count;
+    const bl__kernel_set *kernels;
     bool widens; /* f32 is computed in f64 */
     bool alone;  /* every node runs alone */
 } bl__fusion_source;
@@ -55,7 +57,7 @@ bool bl__fuse(bl__fusion *fusion, const bl__fusion_source *source);
 void bl__fusion_free(bl__fusion *fusion);
 
 /* The tile function of an op whose last input and output have these dtypes; NULL when it has none. */
-bl__tile bl__tile_of(const bl_op *op, bl_dtype last_input, bl_dtype output);
+bl__tile bl__tile_of(const bl__kernel_set *kernels, const bl_op *op, bl_dtype last_input, bl_dtype output);
 
 /* The group of a node; NULL when it runs alone. */
 bl__fusion_group *bl__fusion_group_of(const bl__fusion *fusion, const bl__node *node);

@@ -28,7 +28,7 @@ static bool set_step(bl__lowering *l, const bl__fusion_group *group, const bl__n
         return false;
     if (op->attributes_size > 0)
         memcpy(attributes, bl__attributes(node), op->attributes_size);
-    *step = (bl__step){.tile = bl__tile_of(op, last, dtype),
+    *step = (bl__step){.tile = bl__tile_of(l->program->environment.kernels, op, last, dtype),
                        .attributes = attributes,
                        .input_count = (uint8_t)node->input_count,
                        .bytes = (uint8_t)bl_dtype_size(dtype),
@@ -78,7 +78,8 @@ static bool set_space(bl__lowering *l, const bl__fusion_group *group, bl__group 
 static bool set_reduction(bl__lowering *l, const bl__fusion_group *group, bl__group *steps)
 {
     const bl__node *sum = l->graph->nodes[group->reduction - 1];
-    steps->reducer = bl__sum_reducers[bl__lower_dtype(l, (bl_dtype)sum->inputs[0]->dtype)];
+    steps->reducer =
+        l->program->environment.kernels->sums[bl__lower_dtype(l, (bl_dtype)sum->inputs[0]->dtype)];
     steps->reduced = slot_of(group, sum->inputs[0]);
     return make_output(l, &sum->outputs[0]);
 }

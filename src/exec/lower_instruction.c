@@ -6,7 +6,7 @@ const bl__kernel *bl__kernel_of(const bl__lowering *l, int key)
 {
     switch (l->program->device) {
     case BL__DEVICE_CPU:
-        return bl__cpu_kernel(key);
+        return bl__cpu_kernel(l->program->environment.kernels, key);
     default:
         return NULL;
     }

@@ -3,7 +3,7 @@
 #define BOWLINE_EXEC_PROGRAM_H
 
 #include "bowline/program.h"
-#include "cpu/kernel.h"
+#include "cpu/kernel_set.h"
 #include "exec/profile.h"
 #include "graph/graph.h"
 #include "graph/parameter.h"
@@ -105,7 +105,7 @@ struct bl_program {
         *pattern; /* what it was compiled from, in its arena; NULL when it is not for the cache */
     bl__arena arena;
     bl_precision precision;
-    bl__device device; /* whose kernels run it */
+    bl__device device; /* whose kernels run it: those of environment.kernels */
     bl__instruction *instructions;
     bl__operand **operands; /* of all instructions, in their order; a value is one of the arena's */
     bl__storage *storages;

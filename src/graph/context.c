@@ -6,19 +6,22 @@ bl_context_options bl_context_defaults(void)
     return (bl_context_options){.allocator = bl__default_allocator(),
                                 .threads = bl__available_cpus(),
                                 .cached_programs = 64,
-                                .cached_bytes = (size_t)64 << 20};
+                                .cached_bytes = (size_t)64 << 20,
+                                .instruction_set = BL_ISA_DEFAULT};
 }
 
 bl_context *bl_context_new(const bl_context_options *options)
 {
     bl_context_options chosen = options ? *options : bl_context_defaults();
-    if (!chosen.allocator.allocate || !chosen.allocator.release || chosen.threads < 1)
+    if (!chosen.allocator.allocate || !chosen.allocator.release || chosen.threads < 1 ||
+        (unsigned)chosen.instruction_set >= BL_ISA_COUNT)
         return NULL;
     bl_context *context = bl__allocate(&chosen.allocator, 1, sizeof(*context));
     if (!context)
         return NULL;
     context->allocator = chosen.allocator;
     context->threads = chosen.threads;
+    context->instruction_set = chosen.instruction_set;
     atomic_init(&context->references, 1);
     atomic_init(&context->next_id, 1);
     context->failed_program.context = context;

@@ -36,9 +36,10 @@ typedef struct bl__cache {
 /* Everything hangs on it. `references` counts the caller's handle and every object made from the context. */
 struct bl_context {
     bl_allocator allocator;
-    int threads;                 /* that a run may use, its caller's included */
-    bl__pool *pool;              /* made when a program first has work for several; see bl__context_pool */
-    bl_error error;              /* the most recent of any object */
+    int threads;    /* that a run may use, its caller's included */
+    bl__pool *pool; /* made when a program first has work for several; see bl__context_pool */
+    bl_instruction_set instruction_set; /* of programs that do not name one */
+    bl_error error;                     /* the most recent of any object */
     const bl_error *error_owner; /* the object's record it was copied from; only compared, never read */
     atomic_size_t references;
     atomic_uint_fast64_t next_id; /* of parameters; never used again */

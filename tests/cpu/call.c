@@ -1,6 +1,9 @@
 /* Drives the kernels directly; see call.h. */
 #include "call.h"
 
+#include "cpu/kernel_set.h"
+#include "support/sets.h"
+
 #include <criterion/criterion.h>
 #include <math.h>
 #include <stdlib.h>
@@ -135,7 +138,8 @@ bl_status call_kernel(int key, tensor *const *inputs, uint32_t input_count, tens
 bl_status call_kernel_of_many(int key, tensor *const *inputs, uint32_t input_count, tensor *const *outputs,
                               uint32_t output_count, const void *attributes)
 {
-    const bl__kernel *kernel = bl__cpu_kernel(key);
+    const bl__kernel_set *set = bl__kernel_set_of(wanted_set());
+    const bl__kernel *kernel = set ? bl__cpu_kernel(set, key) : NULL;
     bl_allocator allocator = bl__default_allocator();
     bl__operand *operands[16];
     bl__arena arena;
@@ -145,7 +149,7 @@ bl_status call_kernel_of_many(int key, tensor *const *inputs, uint32_t input_cou
         operands[i] = &inputs[i]->operand;
     for (uint32_t i = 0; i < output_count; i++)
         operands[input_count + i] = &outputs[i]->operand;
-    bl__environment environment = {.message = reason, .threads = 1};
+    bl__environment environment = {.message = reason, .threads = 1, .kernels = set};
     bl__call call = {.inputs = operands,
                      .outputs = operands + input_count,
                      .attributes = attributes,

@@ -1,13 +1,17 @@
 /* The objects that most tests begin with. */
 #include "support/fixture.h"
 
+#include "support/sets.h"
+
 bl_context *context;
 bl_graph *graph;
 bl_params *params;
 
 void open_all(void)
 {
-    context = bl_context_new(NULL);
+    bl_context_options options = bl_context_defaults();
+    options.instruction_set = wanted_set();
+    context = bl_context_new(&options);
     graph = bl_graph_new(context);
     params = bl_params_new(context);
 }

@@ -1,0 +1,31 @@
+/* Private. What activations and losses are made of, on vectors (vector.h). */
+#ifndef BOWLINE_CPU_GATES_H
+#define BOWLINE_CPU_GATES_H
+
+#include "cpu/vector.h"
+
+/* With z = e^-|x| <= 1: 1 / (1 + z) for x >= 0 and z / (1 + z) below; nothing overflows. */
+#define BL__SIGMOID_OF(type)                                                                 \
+    static inline bl__vector_##type bl__sigmoid_##type(bl__vector_##type x)                  \
+    {                                                                                        \
+        bl__vector_##type one = bl__splat_##type(1), z = bl__exp_##type(-bl__abs_##type(x)); \
+        bl__mask_##type below = bl__less_##type(x, bl__splat_##type(0));                     \
+        return bl__select_##type(below, z, one) / (one + z);                                 \
+    }
+
+/* log(1 + e^-|x|), by which log(1 + e^x) is more than max(x, 0). */
+#define BL__SOFT_REST_OF(type)                                                \
+    static inline bl__vector_##type bl__soft_rest_##type(bl__vector_##type x) \
+    {                                                                         \
+        return bl__log1p_##type(bl__exp_##type(-bl__abs_##type(x)));          \
+    }
+
+BL__SIGMOID_OF(f32)
+BL__SIGMOID_OF(f64)
+BL__SOFT_REST_OF(f32)
+BL__SOFT_REST_OF(f64)
+
+#define BL__SIGMOID(x)   BL__OF(x, sigmoid)(x)
+#define BL__SOFT_REST(x) BL__OF(x, soft_rest)(x)
+
+#endif

@@ -1,0 +1,70 @@
+/* Private. Vectors of 512 bits: see vector.h. */
+#ifndef BOWLINE_CPU_VECTOR_AVX512_H
+#define BOWLINE_CPU_VECTOR_AVX512_H
+
+#include <immintrin.h>
+#include <sleef.h>
+
+typedef __m512 bl__vector_f32;
+typedef __m512d bl__vector_f64;
+typedef __mmask16 bl__mask_f32;
+typedef __mmask8 bl__mask_f64;
+
+#define BL__VECTOR(type, number, ps)                                                                   \
+    static inline bl__mask_##type bl__first_##type(int64_t left) /* lanes */                           \
+    {                                                                                                  \
+        return (bl__mask_##type)(left < (int64_t)(64 / sizeof(number)) ? (1u << left) - 1 : 0xffffu);  \
+    }                                                                                                  \
+    static inline bl__vector_##type bl__load_##type(const number *from, int64_t left)                  \
+    {                                                                                                  \
+        return _mm512_maskz_loadu_##ps(bl__first_##type(left), from);                                  \
+    }                                                                                                  \
+    static inline void bl__store_##type(number *to, int64_t left, bl__vector_##type x)                 \
+    {                                                                                                  \
+        _mm512_mask_storeu_##ps(to, bl__first_##type(left), x);                                        \
+    }                                                                                                  \
+    static inline bl__vector_##type bl__splat_##type(number x)                                         \
+    {                                                                                                  \
+        return _mm512_set1_##ps(x);                                                                    \
+    }                                                                                                  \
+    static inline bl__vector_##type bl__abs_##type(bl__vector_##type x)                                \
+    {                                                                                                  \
+        return _mm512_andnot_##ps(_mm512_set1_##ps((number)-0.0), x);                                  \
+    }                                                                                                  \
+    static inline bl__vector_##type bl__load_or_##type(const number *from, int64_t left, number other) \
+    {                                                                                                  \
+        return _mm512_mask_loadu_##ps(_mm512_set1_##ps(other), bl__first_##type(left), from);          \
+    }                                                                                                  \
+    static inline bl__vector_##type bl__max_##type(bl__vector_##type a, bl__vector_##type b)           \
+    {                                                                                                  \
+        return _mm512_max_##ps(a, b);                                                                  \
+    }                                                                                                  \
+    static inline number bl__largest_lane_##type(bl__vector_##type x)                                  \
+    {                                                                                                  \
+        return _mm512_reduce_max_##ps(x);                                                              \
+    }                                                                                                  \
+    static inline bl__mask_##type bl__less_##type(bl__vector_##type a, bl__vector_##type b)            \
+    {                                                                                                  \
+        return _mm512_cmp_##ps##_mask(a, b, _CMP_LT_OQ);                                               \
+    }                                                                                                  \
+    static inline bl__mask_##type bl__equal_##type(bl__vector_##type a, bl__vector_##type b)           \
+    {                                                                                                  \
+        return _mm512_cmp_##ps##_mask(a, b, _CMP_EQ_OQ);                                               \
+    }                                                                                                  \
+    static inline bl__vector_##type bl__select_##type(bl__mask_##type mask, bl__vector_##type a,       \
+                                                      bl__vector_##type b)                             \
+    {                                                                                                  \
+        return _mm512_mask_blend_##ps(mask, b, a);                                                     \
+    }                                                                                                  \
+    static inline bool bl__any_##type(bl__mask_##type mask)                                            \
+    {                                                                                                  \
+        return mask != 0;                                                                              \
+    }
+
+BL__VECTOR(f32, float, ps)
+BL__VECTOR(f64, double, pd)
+
+#define BL__FUNCTION_f32(name, ulp) Sleef_finz_##name##f16_##ulp##avx512f
+#define BL__FUNCTION_f64(name, ulp) Sleef_finz_##name##d8_##ulp##avx512f
+
+#endif

@@ -9,6 +9,7 @@
 #define BL__SPELLINGS(X) \
     X(cross_entropy, linear_cross_entropy) \
     X(add, accumulate) \
+    X(matmul, attention) \
     X(div, softmax) \
     X(sub, log_softmax)
 /* clang-format on */

@@ -236,3 +236,136 @@ Test(rewrite, recorded_again_it_is_found_again)
     cr_assert_lt(losses[0][STEPS - 1], losses[0][0]);
     cr_assert_eq(memcmp(losses[0], losses[1], sizeof(losses[0])), 0);
 }
+
+/* ---- attention ---- */
+
+enum {
+    HEADS = 2,
+    QUERIES = 5,
+    KEYS = 6,
+    WIDTH = 3
+};
+
+static bl_tensor *heads(int64_t rows, double phase)
+{
+    float data[HEADS * KEYS * WIDTH];
+    for (int i = 0; i < HEADS * KEYS * WIDTH; i++)
+        data[i] = (float)sin(i * 1.7 + phase);
+    return bl_mul_scalar(bl_constant(graph, BL_F32, BL_SHAPE(HEADS, rows, WIDTH), data), 1);
+}
+
+static bl_tensor *number(double value)
+{
+    return bl_scalar(graph, BL_F32, value);
+}
+
+/* Where key j <= i + 1 of query i. */
+static bl_tensor *causal_bools(void)
+{
+    bl_tensor *key = bl_arange(graph, BL_I64, 0, KEYS, 1),
+              *query = bl_arange(graph, BL_I64, 1, QUERIES + 1, 1);
+    return bl_less_equal(key, bl_reshape(query, BL_SHAPE(QUERIES, 1)));
+}
+
+/* The scores, masked in one of many ways. */
+static bl_tensor *mask_by_hand(int way, bl_tensor *s)
+{
+    const double low = -(double)INFINITY;
+    bool data[QUERIES * KEYS], odd[KEYS];
+    for (int i = 0; i < QUERIES * KEYS; i++)
+        data[i] = i % KEYS <= i / KEYS + 1;
+    for (int i = 0; i < KEYS; i++)
+        odd[i] = i % 2;
+    bl_shape square = BL_SHAPE(QUERIES, KEYS);
+    bl_tensor *constant = bl_constant(graph, BL_BOOL, square, data),
+              *few = bl_constant(graph, BL_BOOL, BL_SHAPE(KEYS), odd);
+    bl_tensor *ones = bl_ones(graph, BL_F32, square);
+    switch (way) {
+    case 0:
+        return s;
+    case 1:
+        return bl_where(causal_bools(), s, number(low));
+    case 2:
+        return bl_where(bl_not_equal(bl_tril(ones, 1), number(0)), s, number(-1e9));
+    case 3:
+        return bl_masked_fill(s, bl_equal(bl_tril(ones, 1), number(0)), low);
+    case 4:
+        return bl_masked_fill(s, bl_not_equal(bl_triu(ones, 2), number(0)), low);
+    case 5:
+        return bl_add(s, bl_triu(bl_full(graph, BL_F32, square, low), 2));
+    case 6:
+        return bl_add(bl_where(constant, number(0), number(low)), s);
+    case 7:
+        return bl_masked_fill(s, bl_logical_not(constant), low);
+    case 8:
+        return bl_masked_fill(bl_where(few, s, number(low)), bl_equal(bl_tril(ones, 1), number(0)), low);
+    case 9:
+        return bl_masked_fill(s, few, low);
+    case 10:
+        return bl_add(s, bl_mul_scalar(ones, 0.5));
+    default:
+        return NULL;
+    }
+}
+
+static bl_tensor *attention_by_hand(int way, bl_tensor *q, bl_tensor *k, bl_tensor *v)
+{
+    bl_tensor *s = bl_div_scalar(bl_matmul(q, bl_transpose(k, -1, -2)), 1.5);
+    s = mask_by_hand(way, s);
+    return s ? bl_matmul(bl_softmax(s, -1), v) : NULL;
+}
+
+Test(rewrite, attention_by_hand_is_found)
+{
+    bl_tensor *q = heads(QUERIES, 0), *k = heads(KEYS, 1), *v = heads(KEYS, 2), *weights = heads(QUERIES, 3),
+              *y;
+    for (int way = 0; (y = attention_by_hand(way, q, k, v)) != NULL; way++) {
+        cr_assert(uses(y, "attention", true), "way %d", way);
+        expect_close(y, y, true);
+        bl_tensor *inputs[] = {q, k, v}, *found[3], *recorded[3];
+        bl_graph_set_rewriting(graph, false);
+        cr_assert_eq(bl_grad(&y, 1, &weights, inputs, 3, recorded), BL_OK);
+        bl_graph_set_rewriting(graph, true);
+        y = attention_by_hand(way, q, k, v);
+        cr_assert_eq(bl_grad(&y, 1, &weights, inputs, 3, found), BL_OK);
+        for (int i = 0; i < 3; i++) {
+            cr_assert(uses(found[i], "attention_backward", false), "way %d", way);
+            expect_close(found[i], recorded[i], false);
+        }
+    }
+}
+
+/* What the op would compute otherwise stays. */
+Test(rewrite, what_is_no_attention_stays)
+{
+    bl_tensor *q = heads(QUERIES, 0), *k = heads(KEYS, 1), *v = heads(KEYS, 2);
+    bl_tensor *s = bl_matmul(q, bl_transpose(k, -1, -2)), *w = bl_softmax(s, 1);
+    bool odd[KEYS] = {0, 1};
+    bl_tensor *few = bl_constant(graph, BL_BOOL, BL_SHAPE(KEYS), odd);
+    cr_assert_not(uses(bl_matmul(w, v), "attention", true)); /* along the queries */
+    cr_assert_not(uses(bl_matmul(bl_softmax(bl_where(few, s, number(-1)), -1), v), "attention", true));
+    cr_assert_not(uses(bl_matmul(bl_softmax(bl_where(few, s, number(-1e9)), -1), v), "attention", true));
+    cr_assert_not(uses(bl_matmul(bl_softmax(bl_tanh(s), -1), v), "attention", true));
+    bl_tensor *weights = bl_softmax(bl_mul_scalar(s, 0.5), -1), *outputs[] = {bl_matmul(weights, v), weights};
+    cr_assert_not(uses(bl_add(bl_sum(weights, BL_ALL_AXES, false), outputs[0]), "attention", true));
+    cr_assert(uses(outputs[0], "attention", true));
+}
+
+/* Rows that may attend to nothing are NaN by hand, and stay it. */
+Test(rewrite, rows_without_keys_stay_undefined)
+{
+    bl_tensor *q = heads(QUERIES, 0), *k = heads(KEYS, 1), *v = heads(KEYS, 2);
+    bl_tensor *s = bl_matmul(q, bl_transpose(k, -1, -2)),
+              *ones = bl_ones(graph, BL_F32, BL_SHAPE(QUERIES, KEYS));
+    s = bl_masked_fill(s, bl_equal(bl_tril(ones, -1), number(0)), -(double)INFINITY);
+    bl_program *program = compile(bl_matmul(bl_softmax(s, -1), v), true);
+    static char text[1 << 16];
+    bl_program_format(program, text, sizeof(text));
+    cr_assert_not_null(strstr(text, "attention"));
+    bl_program_free(program);
+    bl_tensor *missing =
+        bl_sum(bl_cast(bl_isnan(bl_matmul(bl_softmax(s, -1), v)), BL_F32), BL_ALL_AXES, false);
+    float count;
+    cr_assert_eq(bl_eval(missing, &count, sizeof(count)), BL_OK);
+    cr_assert_eq(count, HEADS * WIDTH);
+}

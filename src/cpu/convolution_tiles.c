@@ -298,7 +298,7 @@ static void move_padded(const bl__convolution *plan, const bl__convolution_tile 
     int64_t image = t->first / plan->image, images = t->count / plan->image;
     int64_t lines = images * plan->in * from->size[0] * from->size[1];
     size_t line = (size_t)from->size[2] * plan->bytes;
-    for (int64_t i = 0; i < lines; i++) {
+    for (int64_t i = 0; i < lines && line > 0; i++) {
         int64_t row = i % from->size[1], rest = i / from->size[1], slice = rest % from->size[0];
         int64_t plane = rest / from->size[0], at = x_offset(plan, image + plane / plan->in, t->group);
         at += plane % plan->in * from->plane + (slice * from->size[1] + row) * from->size[2];

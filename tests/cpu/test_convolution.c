@@ -122,6 +122,7 @@ Test(convolution, small)
         make_geometry(1, 1, 2, 3, 4, AXES(7), AXES(3), AXES(1), AXES(1), AXES(1)),
         make_geometry(1, 2, 3, 4, 6, AXES(11), AXES(2), AXES(3), AXES(4), AXES(3)),
         make_geometry(1, 1, 1, 1, 1, AXES(1), AXES(5), AXES(1), AXES(4), AXES(1)),
+        make_geometry(2, 1, 2, 3, 2, AXES(4, 0), AXES(3, 2), AXES(1, 1), AXES(1, 2), AXES(1, 1)),
         make_geometry(2, 1, 2, 2, 3, AXES(5, 6), AXES(3, 2), AXES(2, 1), AXES(1, 0), AXES(1, 2)),
         make_geometry(2, 3, 2, 3, 3, AXES(4, 5), AXES(2, 3), AXES(1, 3), AXES(1, 2), AXES(2, 1)),
         make_geometry(3, 2, 2, 4, 2, AXES(3, 4, 5), AXES(2, 1, 3), AXES(1, 2, 2), AXES(1, 0, 1),

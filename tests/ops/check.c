@@ -1,5 +1,6 @@
 /* What the tests of ops share: see check.h. */
 #include "check.h"
+#include "graph/graph.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,6 +29,14 @@ bl_tensor *constant(bl_dtype dtype, bl_shape shape, const double *values, size_t
             data.boolean[i] = values[i] != 0;
     }
     return bl_constant(graph, dtype, shape, &data);
+}
+
+int count_nodes(int key)
+{
+    int count = 0;
+    for (int64_t id = 0; id < graph->node_count; id++)
+        count += graph->nodes[id]->op->key == key;
+    return count;
 }
 
 /* Whether two numbers are within the tolerance of each other. */

@@ -19,6 +19,9 @@ bl_tensor *constant(bl_dtype dtype, bl_shape shape, const double *values, size_t
 #define REAL(shape, ...)            CONSTANT(BL_F64, shape, __VA_ARGS__)
 #define EMPTY(shape)                bl_constant(graph, BL_F64, shape, NULL)
 
+/* How many nodes of an op, named by its key (ops/keys.h), the graph has. */
+int count_nodes(int key);
+
 /* Why a tensor's values, row by row, are not these to within `tolerance` (of the value or of 1, whichever is
  * larger); NULL when they are. NaN equals NaN. */
 const char *differs(bl_tensor *tensor, double tolerance, const double *values, size_t count);

@@ -1,5 +1,6 @@
 /* Smooth activation functions. Values are PyTorch 1.13's in f64. */
 #include "check.h"
+#include "ops/keys.h"
 
 TestSuite(activations, .init = open_all, .fini = close_all);
 
@@ -111,6 +112,16 @@ Test(activations, softplus_settings)
     EXPECT_ERROR(bl_softplus(narrow, 1e-60, 20), BL_ERR_ARGUMENT, "beta = 1e-60 is zero or not finite");
     EXPECT_ERROR(bl_softplus(narrow, 1e60, 20), BL_ERR_ARGUMENT, "beta = 1e+60 is zero or not finite");
     EXPECT(bl_softplus(x, 1e60, 20), 0.4, 0.5, 0.6);
+}
+
+/* With a threshold that nothing exceeds there is nothing to choose. */
+Test(activations, softplus_without_a_threshold)
+{
+    bl_tensor *x = REAL(BL_SHAPE(2), 0, 1000);
+    EXPECT(bl_gradient(bl_softplus(x, 1, inf), x), 0.5, 1);
+    cr_assert_eq(count_nodes(BL__KEY_where), 0);
+    EXPECT(bl_gradient(bl_softplus(x, 1, 20), x), 0.5, 1);
+    cr_assert_eq(count_nodes(BL__KEY_where), 1);
 }
 
 Test(activations, ranks_and_no_elements)

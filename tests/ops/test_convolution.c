@@ -108,6 +108,21 @@ Test(convolution, transposed)
            1, 2, 2, 4);
 }
 
+/* No copy is made to add nothing to the end. */
+Test(convolution, transposed_is_lengthened_only_where_it_is_longer)
+{
+    bl_tensor *x = REAL(BL_SHAPE(1, 1, 2), 1, 2), *w = REAL(BL_SHAPE(1, 1, 2), 1, 10);
+    bl_conv_options options = bl_conv_defaults();
+    options.stride[0] = 2;
+    options.output_padding[0] = 1;
+    EXPECT(bl_conv_transpose1d_with(x, w, NULL, &options), 1, 10, 2, 20, 0);
+    cr_assert_eq(count_nodes(BL__KEY_slice_backward), 0);
+    options.dilation[0] = 3;
+    options.output_padding[0] = 2;
+    EXPECT(bl_conv_transpose1d_with(x, w, NULL, &options), 1, 0, 2, 10, 0, 20, 0, 0);
+    cr_assert_eq(count_nodes(BL__KEY_slice_backward), 1);
+}
+
 /* Enough places and channels for several tiles: against the sum written out by slices. */
 Test(convolution, many_places)
 {

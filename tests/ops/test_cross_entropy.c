@@ -1,5 +1,9 @@
-/* cross_entropy. Values and gradients are PyTorch 1.13's. */
+/* cross_entropy. Values and gradients are PyTorch 1.13's. Applies an entry (ops/registry.h) to inputs that no
+ * builder gives it. */
 #include "check.h"
+#include "ops/attributes.h"
+#include "ops/keys.h"
+#include "ops/registry.h"
 
 TestSuite(cross_entropy, .init = open_all, .fini = close_all);
 
@@ -210,6 +214,29 @@ Test(cross_entropy, extreme_logits)
         EXPECT(loss, 0.75 * 2e4);
         EXPECT(bl_gradient(loss, x), 0.75, -0.75);
     }
+}
+
+/* A smoothing of 0 takes nothing from the other classes: a logit of -inf among them does not matter. */
+Test(cross_entropy, without_smoothing)
+{
+    bl_cross_entropy_options options = bl_cross_entropy_defaults();
+    bl_tensor *x = REAL(BL_SHAPE(1, 3), 0, 0, -inf), *soft = REAL(BL_SHAPE(1, 3), 0.5, 0.5, 0);
+    options.weight = REAL(BL_SHAPE(3), 2, 1, 1);
+    EXPECT(bl_cross_entropy_with(x, CONSTANT(BL_I64, BL_SHAPE(1), 0), &options), log(2));
+    options.reduction = BL_REDUCE_SUM;
+    EXPECT(bl_cross_entropy_with(x, CONSTANT(BL_I64, BL_SHAPE(1), 0), &options), 2 * log(2));
+    bl_cross_entropy(logits(), bl_expand(soft, BL_SHAPE(4, 3)));
+    cr_assert_eq(count_nodes(BL__KEY_add_scalar), 0);
+}
+
+/* Without a weight the third of the inputs is none of the loss's. */
+Test(cross_entropy, reads_no_more_than_its_inputs)
+{
+    const bl__class_loss_attributes attributes = {
+        .reduction = BL_REDUCE_SUM, .ignore_index = -100, .label_smoothing = 0.5};
+    bl_tensor *x = REAL(BL_SHAPE(1, 2), 0, 0), *second = CONSTANT(BL_I64, BL_SHAPE(1), 1);
+    bl_tensor *inputs[] = {x, second, REAL(BL_SHAPE(2), 2, 3)};
+    EXPECT(bl_apply(graph, &bl__op_cross_entropy_weighted, inputs, 2, &attributes), log(2));
 }
 
 Test(cross_entropy, options_refused)

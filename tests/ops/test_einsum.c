@@ -1,5 +1,5 @@
 /* einsum: values by hand and beside other builders, how it is recorded, and every error. Looks at
- * graph/graph.h to count nodes. */
+ * graph/graph.h for the sizes of what is recorded. */
 #include "check.h"
 #include "graph/graph.h"
 #include "ops/keys.h"
@@ -126,14 +126,6 @@ Test(einsum, derivatives)
     EXPECT(bl_gradient(EINSUM("ii,ij->", a, b), a), 11, 0, 0, 15);
 }
 
-static int count_nodes(int key)
-{
-    int count = 0;
-    for (int64_t id = 0; id < graph->node_count; id++)
-        count += graph->nodes[id]->op->key == key;
-    return count;
-}
-
 /* Attention's products are one batched matrix product over views of the operands. */
 Test(einsum, batches_are_products_of_views)
 {
@@ -146,6 +138,16 @@ Test(einsum, batches_are_products_of_views)
     cr_assert_eq(bl_program_instruction_count(program), 1);
     bl_program_free(program);
     expect_equal(scores, bl_matmul(bl_permute(q, BL_AXES(0, 2, 1, 3)), bl_permute(k, BL_AXES(0, 2, 3, 1))));
+}
+
+/* Axes that are in order already are not permuted. */
+Test(einsum, axes_in_order_stay)
+{
+    bl_tensor *a = range(BL_SHAPE(2, 3, 4)), *b = range(BL_SHAPE(2, 4, 5));
+    expect_equal(EINSUM("bij,bjk->bik", a, b), bl_matmul(a, b));
+    expect_equal(EINSUM("bij,bij->bij", a, a), bl_square(a));
+    expect_equal(EINSUM("bij", a), a);
+    cr_assert_eq(count_nodes(BL__KEY_permute), 0);
 }
 
 /* A chain from its thin end: the vector meets one matrix after the other. */

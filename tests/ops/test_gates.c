@@ -1,5 +1,7 @@
-/* Activation functions with bounds, and with a second tensor. Values are PyTorch 1.13's in f64. */
+/* Activation functions with bounds, and with a second tensor. Values are PyTorch 1.13's in f64. Looks
+ * at prelu's entry (ops/registry.h) for the decomposition. */
 #include "check.h"
+#include "ops/registry.h"
 
 TestSuite(gates, .init = open_all, .fini = close_all);
 
@@ -59,6 +61,17 @@ Test(gates, prelu_special_values)
     EXPECT(bl_gradient(bl_prelu(x, weight), x), 1, 0.5);
     EXPECT(bl_gradient(bl_prelu(x, weight), weight), -inf);
     EXPECT(bl_prelu(unknown, weight), nan_);
+}
+
+/* 0 is not above 0: it meets the weight, which can be infinite or NaN, in the kernel and in the definition.
+ */
+Test(gates, prelu_of_zero)
+{
+    bl_tensor *x = REAL(BL_SHAPE(1, 3), 0, 0, 0), *weight = REAL(BL_SHAPE(1, 3), 2, inf, nan_);
+    EXPECT(bl_prelu(x, bl_reshape(weight, BL_SHAPE(3))), 0, nan_, nan_);
+    bl_tensor *same;
+    bl__op_prelu.decompose(graph, (bl_tensor *[]){x, weight}, 2, NULL, &same);
+    EXPECT(same, 0, nan_, nan_);
 }
 
 Test(gates, glu_values)

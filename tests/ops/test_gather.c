@@ -1,5 +1,6 @@
 /* gather, take_along_axis, scatter, scatter_add. */
 #include "derivatives.h"
+#include "ops/keys.h"
 
 TestSuite(gather, .init = open_all, .fini = close_all);
 
@@ -73,6 +74,18 @@ Test(gather, scatter_gradients)
     bl_tensor *y = bl_mul(bl_scatter(x, 0, index, source), REAL(BL_SHAPE(2, 3), 1, 2, 3, 4, 5, 6));
     EXPECT(bl_gradient(y, x), 0, 0, 0, 4, 0, 0);
     EXPECT(bl_gradient(y, source), 0, 5, 3, 1, 2, 6, 0, 0, 0);
+}
+
+/* The gradient of a source all of which is taken is not padded by nothing. */
+Test(gather, sources_taken_whole_are_not_padded)
+{
+    bl_tensor *x = matrix(), *index = CONSTANT(BL_I64, BL_SHAPE(1, 3), 0, 1, 0);
+    bl_tensor *source = REAL(BL_SHAPE(1, 3), 1, 2, 3), *longer = REAL(BL_SHAPE(2, 3), 1, 2, 3, 4, 5, 6);
+    EXPECT(bl_gradient(bl_scatter(x, 0, index, source), source), 1, 1, 1);
+    EXPECT(bl_gradient(bl_scatter_add(x, 0, index, source), source), 1, 1, 1);
+    cr_assert_eq(count_nodes(BL__KEY_pad), 0);
+    EXPECT(bl_gradient(bl_scatter_add(x, 0, index, longer), longer), 1, 1, 1, 0, 0, 0);
+    cr_assert_eq(count_nodes(BL__KEY_pad), 1);
 }
 
 Test(gather, scatter_add)

@@ -78,6 +78,11 @@ Test(losses_classes, soft_margin)
     EXPECT(bl_gradient(loss, x), 0, -1, 0.5, 1 / (1 + exp(-1)));
     EXPECT(bl_soft_margin_loss(bl_slice(x, 0, 2, 4, 1), bl_slice(t, 0, 2, 4, 1)),
            (log(2) + log(1 + exp(1))) / 2);
+    /* targets are factors, whatever their size */
+    bl_tensor *y = REAL(BL_SHAPE(3), 2, 2, -1), *scaled = REAL(BL_SHAPE(3), 0.5, 0, 3);
+    loss = bl_soft_margin_loss_reduced(y, scaled, BL_REDUCE_NONE);
+    EXPECT(loss, log(1 + exp(-1)), log(2), log(1 + exp(3)));
+    EXPECT(bl_gradient(loss, y), -0.5 / (1 + exp(1)), 0, -3 / (1 + exp(-3)));
 }
 
 /* ---- one class among several ---- */
@@ -239,6 +244,23 @@ Test(losses_classes, cosine_similarity)
     EXPECT_ERROR(bl_cosine_similarity(a, NULL, 0, 1e-8), BL_ERR_ARGUMENT, "a tensor is NULL");
     EXPECT_ERROR(bl_cosine_similarity(NULL, a, 0, 1e-8), BL_ERR_ARGUMENT, "a tensor is NULL");
     cr_assert_null(bl_cosine_similarity(NULL, NULL, 0, 1e-8));
+}
+
+/* Below eps the length is eps, with x / eps as its derivative; at eps it is the norm. */
+Test(losses_classes, cosine_similarity_of_short_vectors)
+{
+    bl_tensor *a = REAL(BL_SHAPE(2), 3, 4), *b = REAL(BL_SHAPE(2), 20, 0);
+    bl_tensor *cosine = bl_cosine_similarity(a, b, 0, 10);
+    EXPECT(cosine, 60.0 / (10 * 20));
+    EXPECT(bl_gradient(cosine, a), 0.1 - 0.03 * 0.3, -0.03 * 0.4); /* b / (10 20) - a.b / (10^2 20) a / 10 */
+    bl_tensor *exact = bl_cosine_similarity(a, b, 0, 0);
+    EXPECT(exact, 0.6);
+    EXPECT(bl_gradient(exact, a), 0.128, -0.096);
+    /* along one element the cosine is a sign, which is constant from eps on */
+    bl_tensor *x = REAL(BL_SHAPE(1), 5), *sign = bl_cosine_similarity(x, REAL(BL_SHAPE(1), 20), 0, 5);
+    EXPECT(sign, 1);
+    EXPECT(bl_gradient(sign, x), 0);
+    EXPECT(bl_gradient(bl_gradient(sign, x), x), 0);
 }
 
 Test(losses_classes, pairwise_distance)

@@ -75,9 +75,10 @@ static bl_tensor *embedding_sample(bl_sampler *sampler)
 const bl_op bl__op_embedding = {BL__OP(embedding, 2), .attributes_size = sizeof(bl__embedding_attributes),
                                 .infer = embedding_infer, .vjp = embedding_vjp, .sample = embedding_sample};
 
-/* ---- embedding_backward: row r of the result is the sum of the rows whose index is r, and of row r of a
- * third input, where there is one: the gradient of the same weight from elsewhere (spelling_accumulate.c) ----
- */
+/* ---- embedding_backward: row r of the result is the sum of the rows whose index is r ----
+ *
+ * and of row r of a third input, where there is one: the gradient of the same weight from elsewhere
+ * (spelling_accumulate.c). */
 
 enum {
     POSITIONS,

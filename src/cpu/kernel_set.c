@@ -12,4 +12,6 @@ const bl__kernel_set BL__OF_SET(bl__kernel_set) = {.instructions = BL__INSTRUCTI
                                                    .casts = BL__CAST_TILES,
                                                    .sums = BL__SUM_REDUCERS,
                                                    .attention_f32 = &BL__ATTENTION_ROWS(f32),
-                                                   .attention_f64 = &BL__ATTENTION_ROWS(f64)};
+                                                   .attention_f64 = &BL__ATTENTION_ROWS(f64),
+                                                   .small_products_f32 = &BL__SMALL_PRODUCTS(f32),
+                                                   .small_products_f64 = &BL__SMALL_PRODUCTS(f64)};

@@ -21,7 +21,7 @@
 
 /* For either type, its vectors and masks, and functions: bl__load_f32(from, left), where lanes from `left` on
  * are 0, and load_or, where they are something else; store, of `left` lanes; splat, abs; less, equal, select,
- * any; max, of which the second comes out where one is NaN; largest_lane. */
+ * any; multiply_add, a b + c, rounded once where the set has an instruction for it; max, of which the second comes out where one is NaN; largest_lane. */
 #if BL__VECTOR_BYTES == 64
 #include "cpu/vector_avx512.h"
 #elif BL__VECTOR_BYTES == 32

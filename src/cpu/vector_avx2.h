@@ -48,6 +48,11 @@ static const int64_t bl__ones_f64[8] = {-1, -1, -1, -1};
         return _mm256_blendv_##ps(_mm256_set1_##ps(other), _mm256_maskload_##ps(from, first),          \
                                   _mm256_castsi256_##ps(first));                                       \
     }                                                                                                  \
+    static inline bl__vector_##type bl__multiply_add_##type(bl__vector_##type a, bl__vector_##type b,  \
+                                                            bl__vector_##type c)                       \
+    {                                                                                                  \
+        return _mm256_fmadd_##ps(a, b, c);                                                             \
+    }                                                                                                  \
     static inline bl__vector_##type bl__max_##type(bl__vector_##type a, bl__vector_##type b)           \
     {                                                                                                  \
         return _mm256_max_##ps(a, b);                                                                  \

@@ -35,6 +35,11 @@ typedef __mmask8 bl__mask_f64;
     {                                                                                                  \
         return _mm512_mask_loadu_##ps(_mm512_set1_##ps(other), bl__first_##type(left), from);          \
     }                                                                                                  \
+    static inline bl__vector_##type bl__multiply_add_##type(bl__vector_##type a, bl__vector_##type b,  \
+                                                            bl__vector_##type c)                       \
+    {                                                                                                  \
+        return _mm512_fmadd_##ps(a, b, c);                                                             \
+    }                                                                                                  \
     static inline bl__vector_##type bl__max_##type(bl__vector_##type a, bl__vector_##type b)           \
     {                                                                                                  \
         return _mm512_max_##ps(a, b);                                                                  \

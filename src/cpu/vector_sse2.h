@@ -44,6 +44,11 @@ typedef __m128d bl__mask_f64;
     {                                                                                                  \
         return bl__load_or_##type(from, left, 0);                                                      \
     }                                                                                                  \
+    static inline bl__vector_##type bl__multiply_add_##type(bl__vector_##type a, bl__vector_##type b,  \
+                                                            bl__vector_##type c)                       \
+    {                                                                                                  \
+        return _mm_add_##ps(_mm_mul_##ps(a, b), c);                                                    \
+    }                                                                                                  \
     static inline bl__vector_##type bl__max_##type(bl__vector_##type a, bl__vector_##type b)           \
     {                                                                                                  \
         return _mm_max_##ps(a, b);                                                                     \

@@ -1,0 +1,288 @@
+/* Small matrix products (small_product.h). A panel of columns of B at a time, as many as fill PANEL vectors
+ * (copied into scratch where they do not lie side by side); some rows of A at a time, so that the sums stay
+ * in registers. */
+#include "cpu/small_product.h"
+#include "cpu/kernel_set.h"
+#include "cpu/of_set.h"
+#include "cpu/vector.h"
+
+#include <string.h>
+
+enum {
+    PANEL = 2,
+    WIDE_ROWS = 4, /* whose sums are kept, of panels of PANEL vectors, ... */
+    TALL_ROWS = 8  /* ... and of one */
+};
+
+/* Nanoseconds of a vector's product and sum, and of an element that is copied alone. */
+#define VECTOR_NANOSECONDS 0.3
+#define COPY_NANOSECONDS   0.5
+
+/* Vectors of the set; where it has none, those that the compiler makes of 16 bytes. */
+#if BL__VECTOR_BYTES == 0
+#define VECTORS(name, type)                                                                             \
+    typedef type vector_##name __attribute__((vector_size(16)));                                        \
+    static inline vector_##name load_##name(const type *from, int64_t left)                             \
+    {                                                                                                   \
+        const int64_t lanes = 16 / sizeof(type);                                                        \
+        vector_##name x = {0};                                                                          \
+        memcpy(&x, from, (size_t)(left < lanes ? left : lanes) * sizeof(type));                         \
+        return x;                                                                                       \
+    }                                                                                                   \
+    static inline void store_##name(type *to, int64_t left, vector_##name x)                            \
+    {                                                                                                   \
+        const int64_t lanes = 16 / sizeof(type);                                                        \
+        memcpy(to, &x, (size_t)(left < lanes ? left : lanes) * sizeof(type));                           \
+    }                                                                                                   \
+    static inline vector_##name add_times_##name(vector_##name sum, vector_##name b, type a)            \
+    {                                                                                                   \
+        return sum + b * a;                                                                             \
+    }                                                                                                   \
+    static inline vector_##name zero_##name(void)                                                       \
+    {                                                                                                   \
+        return (vector_##name){0};                                                                      \
+    }                                                                                                   \
+    static inline vector_##name add_product_##name(vector_##name sum, vector_##name a, vector_##name b) \
+    {                                                                                                   \
+        return sum + a * b;                                                                             \
+    }
+#else
+#define VECTORS(name, type)                                                                             \
+    typedef bl__vector_##name vector_##name;                                                            \
+    static inline vector_##name load_##name(const type *from, int64_t left)                             \
+    {                                                                                                   \
+        return bl__load_##name(from, left);                                                             \
+    }                                                                                                   \
+    static inline void store_##name(type *to, int64_t left, vector_##name x)                            \
+    {                                                                                                   \
+        bl__store_##name(to, left, x);                                                                  \
+    }                                                                                                   \
+    static inline vector_##name add_times_##name(vector_##name sum, vector_##name b, type a)            \
+    {                                                                                                   \
+        return bl__multiply_add_##name(b, bl__splat_##name(a), sum);                                    \
+    }                                                                                                   \
+    static inline vector_##name zero_##name(void)                                                       \
+    {                                                                                                   \
+        return bl__splat_##name(0);                                                                     \
+    }                                                                                                   \
+    static inline vector_##name add_product_##name(vector_##name sum, vector_##name a, vector_##name b) \
+    {                                                                                                   \
+        return bl__multiply_add_##name(a, b, sum);                                                      \
+    }
+#endif
+VECTORS(f32, float)
+VECTORS(f64, double)
+
+/* What a panel is multiplied with, and into what. */
+#define PANEL_OF(name, type)                                                            \
+    struct panel_##name {                                                               \
+        const type *a, *b;                                                              \
+        type *c;                                                                        \
+        bl__steps a_steps, c_steps;                                                     \
+        int64_t k, b_row, width; /* from row to row of B, and columns that there are */ \
+        bool add;                                                                       \
+    };
+PANEL_OF(f32, float)
+PANEL_OF(f64, double)
+
+/* Sums of `rows` rows and `vectors` vectors, both known where it is compiled; `full` where no lane is beyond
+ * the width. */
+#define BLOCK(name, type)                                                                                \
+    static inline __attribute__((always_inline)) void block_##name(                                      \
+        const struct panel_##name *panel, int64_t row, int rows, int vectors, bool full)                 \
+    {                                                                                                    \
+        enum {                                                                                           \
+            LANES = sizeof(vector_##name) / sizeof(type)                                                 \
+        };                                                                                               \
+        vector_##name sum[TALL_ROWS][PANEL];                                                             \
+        const int64_t a_row = panel->a_steps.row, width = full ? vectors * LANES : panel->width;         \
+        const type *a = panel->a + row * a_row, *b = panel->b;                                           \
+        for (int r = 0; r < rows; r++)                                                                   \
+            for (int v = 0; v < vectors; v++)                                                            \
+                sum[r][v] = zero_##name();                                                               \
+        for (int64_t p = 0; p < panel->k; p++, a += panel->a_steps.column, b += panel->b_row) {          \
+            vector_##name columns[PANEL];                                                                \
+            for (int v = 0; v < vectors; v++)                                                            \
+                columns[v] = load_##name(b + v * LANES, width - v * LANES);                              \
+            for (int r = 0; r < rows; r++)                                                               \
+                for (int v = 0; v < vectors; v++)                                                        \
+                    sum[r][v] = add_times_##name(sum[r][v], columns[v], a[r * a_row]);                   \
+        }                                                                                                \
+        for (int r = 0; r < rows; r++) {                                                                 \
+            type *c = panel->c + (row + r) * panel->c_steps.row;                                         \
+            if (panel->c_steps.column == 1) {                                                            \
+                for (int v = 0; v < vectors; v++) {                                                      \
+                    int64_t left = width - v * LANES;                                                    \
+                    if (panel->add)                                                                      \
+                        sum[r][v] = sum[r][v] + load_##name(c + v * LANES, left);                        \
+                    store_##name(c + v * LANES, left, sum[r][v]);                                        \
+                }                                                                                        \
+                continue;                                                                                \
+            }                                                                                            \
+            type one[PANEL * LANES] = {0};                                                               \
+            for (int v = 0; v < vectors; v++)                                                            \
+                store_##name(one + v * LANES, LANES, sum[r][v]);                                         \
+            for (int64_t j = 0; j < width; j++)                                                          \
+                c[j * panel->c_steps.column] = one[j] + (panel->add ? c[j * panel->c_steps.column] : 0); \
+        }                                                                                                \
+    }                                                                                                    \
+                                                                                                         \
+    static inline __attribute__((always_inline)) void rows_##name(                                       \
+        const struct panel_##name *panel, int64_t m, int most, int vectors, bool full)                   \
+    {                                                                                                    \
+        int64_t row = 0;                                                                                 \
+        for (; row + most <= m; row += most)                                                             \
+            block_##name(panel, row, most, vectors, full);                                               \
+        if (most > WIDE_ROWS && row + WIDE_ROWS <= m) {                                                  \
+            block_##name(panel, row, WIDE_ROWS, vectors, full);                                          \
+            row += WIDE_ROWS;                                                                            \
+        }                                                                                                \
+        if (row + 2 <= m) {                                                                              \
+            block_##name(panel, row, 2, vectors, full);                                                  \
+            row += 2;                                                                                    \
+        }                                                                                                \
+        if (row < m)                                                                                     \
+            block_##name(panel, row, 1, vectors, full);                                                  \
+    }                                                                                                    \
+                                                                                                         \
+    static void panel_rows_##name(const struct panel_##name *panel, int64_t m)                           \
+    {                                                                                                    \
+        enum {                                                                                           \
+            LANES = sizeof(vector_##name) / sizeof(type)                                                 \
+        };                                                                                               \
+        if (panel->width == PANEL * LANES)                                                               \
+            rows_##name(panel, m, WIDE_ROWS, PANEL, true);                                               \
+        else if (panel->width > LANES)                                                                   \
+            rows_##name(panel, m, WIDE_ROWS, PANEL, false);                                              \
+        else                                                                                             \
+            rows_##name(panel, m, TALL_ROWS, 1, false);                                                  \
+    }
+BLOCK(f32, float)
+BLOCK(f64, double)
+
+/* One sum over p for each row of C, in lanes that are added in pairs at the end. */
+#define DOTS(name, type)                                                                               \
+    static type dot_##name(int64_t n, const type *a, const type *b)                                    \
+    {                                                                                                  \
+        enum {                                                                                         \
+            LANES = sizeof(vector_##name) / sizeof(type)                                               \
+        };                                                                                             \
+        vector_##name sum[PANEL] = {zero_##name(), zero_##name()};                                     \
+        type lane[LANES];                                                                              \
+        for (int64_t p = 0; p < n; p += PANEL * LANES) {                                               \
+            sum[0] = add_product_##name(sum[0], load_##name(a + p, n - p), load_##name(b + p, n - p)); \
+            int64_t next = p + LANES;                                                                  \
+            if (next < n)                                                                              \
+                sum[1] = add_product_##name(sum[1], load_##name(a + next, n - next),                   \
+                                            load_##name(b + next, n - next));                          \
+        }                                                                                              \
+        store_##name(lane, LANES, sum[0] + sum[1]);                                                    \
+        for (int half = LANES / 2; half > 0; half /= 2)                                                \
+            for (int i = 0; i < half; i++)                                                             \
+                lane[i] += lane[i + half];                                                             \
+        return lane[0];                                                                                \
+    }                                                                                                  \
+                                                                                                       \
+    static void dots_##name(const bl__product *product, const type *a, const type *b, type *c)         \
+    {                                                                                                  \
+        for (int64_t i = 0; i < product->m; i++) {                                                     \
+            type *to = c + i * product->c.row;                                                         \
+            *to = dot_##name(product->k, a + i * product->a.row, b) + (product->add ? *to : 0);        \
+        }                                                                                              \
+    }                                                                                                  \
+                                                                                                       \
+    static void multiply_##name(const bl__small_plan *plan, const void *left, const void *right,       \
+                                void *result, void *scratch)                                           \
+    {                                                                                                  \
+        enum {                                                                                         \
+            WIDTH = PANEL * sizeof(vector_##name) / sizeof(type)                                       \
+        };                                                                                             \
+        const bl__product *product = &plan->product;                                                   \
+        const type *a = plan->turned ? right : left, *b = plan->turned ? left : right;                 \
+        type *c = result, *packed = scratch;                                                           \
+        if (plan->dots) {                                                                              \
+            dots_##name(product, a, b, c);                                                             \
+            return;                                                                                    \
+        }                                                                                              \
+        for (int64_t j = 0; j < product->n; j += WIDTH) {                                              \
+            int64_t width = product->n - j < WIDTH ? product->n - j : WIDTH;                           \
+            struct panel_##name panel = {a,                                                            \
+                                         b + j * product->b.column,                                    \
+                                         c + j * product->c.column,                                    \
+                                         product->a,                                                   \
+                                         product->c,                                                   \
+                                         product->k,                                                   \
+                                         product->b.row,                                               \
+                                         width,                                                        \
+                                         product->add};                                                \
+            if (product->b.column != 1) {                                                              \
+                for (int64_t q = 0; q < width; q++)                                                    \
+                    for (int64_t p = 0; p < product->k; p++)                                           \
+                        packed[p * WIDTH + q] = panel.b[p * product->b.row + q * product->b.column];   \
+                panel.b = packed;                                                                      \
+                panel.b_row = WIDTH;                                                                   \
+            }                                                                                          \
+            panel_rows_##name(&panel, product->m);                                                     \
+        }                                                                                              \
+    }
+DOTS(f32, float)
+DOTS(f64, double)
+
+/* ---- planning ---- */
+
+static double work(const bl__product *product, double lanes)
+{
+    double m = (double)product->m, n = (double)product->n, k = (double)product->k, vectors = 1;
+    for (; vectors * lanes < n; vectors++) {
+    }
+    return m * vectors * k * VECTOR_NANOSECONDS + (product->b.column != 1 ? k * n * COPY_NANOSECONDS : 0) +
+           (product->c.column != 1 && m > 0 ? m * n * COPY_NANOSECONDS : 0);
+}
+
+static bl__product turned_over(const bl__product *product)
+{
+    bl__product turned = *product;
+    turned.m = product->n;
+    turned.n = product->m;
+    turned.a = (bl__steps){product->b.column, product->b.row};
+    turned.b = (bl__steps){product->a.column, product->a.row};
+    turned.c = (bl__steps){product->c.column, product->c.row};
+    return turned;
+}
+
+/* Whether it is a column of dot products of contiguous vectors, which are long enough for lanes. */
+static bool is_dots(const bl__product *product, int64_t lanes)
+{
+    return product->n == 1 && product->a.column == 1 && product->b.row == 1 && product->k >= lanes;
+}
+
+static bl__small_plan plan_for(const bl__product *product, int64_t lanes)
+{
+    bl__product turned = turned_over(product);
+    bl__small_plan plan = {.product = *product, .dots = is_dots(product, lanes)};
+    if (!plan.dots &&
+        (is_dots(&turned, lanes) || work(&turned, (double)lanes) < work(product, (double)lanes)))
+        plan = (bl__small_plan){.product = turned, .turned = true, .dots = is_dots(&turned, lanes)};
+    return plan;
+}
+
+#define PLAN(name, type)                                                                          \
+    static bl__small_plan plan_##name(const bl__product *product)                                 \
+    {                                                                                             \
+        enum {                                                                                    \
+            LANES = sizeof(vector_##name) / sizeof(type)                                          \
+        };                                                                                        \
+        bl__small_plan plan = plan_for(product, LANES);                                           \
+        if (!plan.dots && plan.product.b.column != 1 && plan.product.m > 0 && plan.product.n > 0) \
+            plan.scratch = (size_t)plan.product.k * PANEL * sizeof(vector_##name);                \
+        return plan;                                                                              \
+    }                                                                                             \
+                                                                                                  \
+    static double nanoseconds_##name(const bl__small_plan *plan)                                  \
+    {                                                                                             \
+        return 10 + work(&plan->product, sizeof(vector_##name) / sizeof(type));                   \
+    }                                                                                             \
+                                                                                                  \
+    const bl__small_products BL__SMALL_PRODUCTS(name) = {plan_##name, multiply_##name, nanoseconds_##name};
+PLAN(f32, float)
+PLAN(f64, double)

@@ -9,7 +9,8 @@
 #include "cpu/reduce.h"
 
 enum {
-    SHORT_ROW = 32,    /* a row shorter than this is gathered together with its neighbours into one tile */
+    SHORT_ROW = 32, /* a row shorter than this is gathered together with its neighbours into one tile, ... */
+    JOINED_ROW = 256,  /* ... and one shorter than this is joined with them where nothing need be gathered */
     TILE_BYTES = 2048, /* the most of a buffer */
     PART = 1 << 15,    /* elements that a thread takes at a time, about */
     NO_BUFFER = 255
@@ -34,6 +35,14 @@ struct input {
     int64_t *stride; /* along the axes of the index space */
 };
 
+/* A step with the memory of a run. */
+struct bound_step {
+    bl__tile tile;
+    void *out;
+    const void *in[BL__TILE_INPUTS];
+    const void *attributes;
+};
+
 /* The index space, with axes merged where the strides of all inputs allow, and what becomes of each slot. */
 struct plan {
     const bl__group *group;
@@ -50,7 +59,15 @@ struct plan {
     int64_t mask;         /* of lanes */
     int64_t size[BL_MAX_RANK];
     int rank;
-    bool gathers;                    /* some inputs are GATHERED */
+    bool gathers;             /* some inputs are GATHERED */
+    struct bound_step *bound; /* the steps of a group that is one tile; NULL where there are more */
+    void **slot;              /* where their values are */
+    uint32_t layout;          /* that both are bound to */
+    bool fills;               /* some inputs are SCALAR or REPEATED */
+    uint8_t memory_count, output_count;
+    uint8_t memory[BL__GROUP_INPUTS];      /* the inputs that are DIRECT or ROWS */
+    uint8_t output[BL__GROUP_STEPS];       /* the slots of the outputs, ... */
+    uint8_t output_bytes[BL__GROUP_STEPS]; /* ... and the bytes of their elements */
     uint8_t buffer[BL__GROUP_SLOTS]; /* by slot: the number of its buffer; NO_BUFFER where there is memory to
                                         point at */
     struct input input[];            /* of the instruction */
@@ -103,7 +120,8 @@ static void lay_out(struct plan *plan, const bl__call *call)
     }
 }
 
-static enum source classify(const struct plan *plan, const struct input *input)
+/* `joins`: whether rows are joined with their neighbours. */
+static enum source classify(const struct plan *plan, const struct input *input, bool joins)
 {
     bool direct = true, scalar = true, repeated = true;
     int64_t contiguous = 1;
@@ -117,9 +135,27 @@ static enum source classify(const struct plan *plan, const struct input *input)
         return DIRECT;
     if (scalar)
         return SCALAR;
-    if (row_of(plan) < SHORT_ROW)
+    if (joins)
         return repeated ? REPEATED : GATHERED;
     return input->stride[plan->rank - 1] == 1 ? ROWS : GATHERED;
+}
+
+/* Says how each input gets to the steps; true where rows are joined with their neighbours. */
+static bool classify_all(struct plan *plan, int inputs)
+{
+    bool joins = row_of(plan) < JOINED_ROW;
+    plan->gathers = plan->fills = false;
+    for (int k = 0; k < inputs; k++) {
+        enum source source = classify(plan, &plan->input[k], joins);
+        plan->input[k].source = source;
+        plan->gathers = plan->gathers || source == GATHERED;
+        plan->fills = plan->fills || source == SCALAR || source == REPEATED;
+    }
+    if (!joins || !plan->gathers || row_of(plan) < SHORT_ROW)
+        return joins;
+    for (int k = 0; k < inputs; k++)
+        plan->input[k].source = classify(plan, &plan->input[k], false);
+    return false;
 }
 
 bool bl__group_reads_before(const bl__group *group, int input, int output)
@@ -182,6 +218,22 @@ static int share_buffers(struct plan *plan, const bl__group *group, int inputs)
     return buffers;
 }
 
+/* Which slots point into memory that is not of the group's own. */
+static void list_memory(struct plan *plan, int inputs)
+{
+    plan->memory_count = plan->output_count = 0;
+    for (int k = 0; k < inputs; k++) {
+        if (plan->input[k].source < SCALAR)
+            plan->memory[plan->memory_count++] = (uint8_t)k;
+    }
+    for (int64_t s = 0; s < plan->group->step_count; s++) {
+        if (!plan->group->step[s].is_output)
+            continue;
+        plan->output_bytes[plan->output_count] = plan->group->step[s].bytes;
+        plan->output[plan->output_count++] = (uint8_t)(inputs + s);
+    }
+}
+
 /* The most bytes of an element of any slot. */
 static uint32_t widest_element(const bl__group *group, const struct plan *plan, int inputs)
 {
@@ -233,6 +285,21 @@ static void share_out(struct plan *plan, const bl__call *call)
         plan->part = unit > 0 ? (PART + unit - 1) / unit * unit : 1;
 }
 
+/* A group that is one tile remembers where its steps find their values: small programs are mostly driver. */
+static bool remember_steps(struct plan *plan, const bl__call *call, bl__arena *arena)
+{
+    int64_t most = plan->rows_per_tile > 1 ? plan->rows_per_tile * row_of(plan) : plan->most;
+    plan->bound = NULL;
+    if (plan->pays || plan->gathers || plan->group->reducer || plan->count > most || plan->count == 0 ||
+        (plan->rank > 1 && plan->rows_per_tile <= 1))
+        return true;
+    size_t steps = (size_t)plan->group->step_count;
+    plan->bound = bl__arena_take(arena, steps * sizeof(*plan->bound));
+    plan->slot = bl__arena_take(arena, (call->input_count + steps) * sizeof(*plan->slot));
+    plan->layout = call->environment->layout - 1;
+    return plan->bound && plan->slot;
+}
+
 /* Every part leaves its accumulators behind the buffers. The lanes are those of the reduction alone
  * (reduce.c). */
 static void plan_reduction(struct plan *plan, size_t *scratch_bytes)
@@ -254,19 +321,17 @@ static struct plan *make_plan(const bl__call *call, const bl__group *group, bl__
     if (!plan)
         return NULL;
     plan->group = group;
-    plan->gathers = false;
-    for (int k = 0; k < inputs; k++)
-        plan->input[k].stride = strides[k];
-    lay_out(plan, call);
     for (int k = 0; k < inputs; k++) {
+        plan->input[k].stride = strides[k];
         plan->input[k].bytes = (uint32_t)bl_dtype_size((bl_dtype)call->inputs[k]->dtype);
-        plan->input[k].source = classify(plan, &plan->input[k]);
-        plan->gathers = plan->gathers || plan->input[k].source == GATHERED;
     }
+    lay_out(plan, call);
+    bool joins = classify_all(plan, inputs);
     int buffers = share_buffers(plan, group, inputs);
+    list_memory(plan, inputs);
     uint32_t widest = widest_element(group, plan, inputs);
     int64_t row = row_of(plan), tile = TILE_BYTES / (int64_t)widest;
-    plan->rows_per_tile = row > 0 && row < SHORT_ROW ? tile / row : 1;
+    plan->rows_per_tile = joins && row > 0 && row <= tile ? tile / row : 1;
     plan->most = buffers > 0 && row > tile ? tile : row;
     size_t all = (size_t)plan->count < (size_t)tile ? (size_t)plan->count * widest : TILE_BYTES;
     plan->buffer_bytes = (all + BL__ALIGNMENT - 1) / BL__ALIGNMENT * BL__ALIGNMENT;
@@ -275,7 +340,7 @@ static struct plan *make_plan(const bl__call *call, const bl__group *group, bl__
     *scratch_bytes = plan->scratch_bytes * (size_t)(plan->pays ? call->environment->threads : 1);
     if (group->reducer)
         plan_reduction(plan, scratch_bytes);
-    return keep_strides(plan, inputs, arena) ? plan : NULL;
+    return keep_strides(plan, inputs, arena) && remember_steps(plan, call, arena) ? plan : NULL;
 }
 
 static bl_status prepare_group(bl__call *call, bl__arena *arena, size_t *scratch_bytes)
@@ -296,7 +361,7 @@ bl_status bl__elementwise_prepare(bl__call *call, bl__arena *arena, size_t *scra
     bl__step step = {.tile = tile,
                      .attributes = call->attributes,
                      .input_count = (uint8_t)inputs,
-                     .input = {0, 1, 2},
+                     .input = {0, inputs > 1 ? 1 : 0, inputs > 2 ? 2 : 0},
                      .bytes = (uint8_t)bl_dtype_size(output->dtype),
                      .is_output = true};
     bl__arena_mark before = bl__arena_position(arena);
@@ -321,19 +386,25 @@ bl_status bl__elementwise_prepare(bl__call *call, bl__arena *arena, size_t *scra
 
 /* ---- run ---- */
 
-static unsigned char *buffer_of(const struct plan *plan, unsigned char *scratch, int slot)
-{
-    return scratch + (size_t)plan->buffer[slot] * plan->buffer_bytes;
-}
-
-/* What a thread is at: a part of a group's elements, and its buffers. */
+/* What a thread is at: a part of a group's elements, and where the values of the slots are. */
 struct turn {
     const struct plan *plan;
     const bl__call *call;
-    unsigned char *scratch;
     void *lanes; /* of the part, where there is a reduction */
+    void **slot;
     struct place place;
 };
+
+/* Points slots at their buffers, which are the same for all tiles. */
+static void point_at_buffers(struct turn *turn, unsigned char *scratch)
+{
+    const struct plan *plan = turn->plan;
+    int64_t slots = turn->call->input_count + plan->group->step_count;
+    for (int64_t i = 0; i < slots; i++) {
+        if (plan->buffer[i] != NO_BUFFER)
+            turn->slot[i] = scratch + (size_t)plan->buffer[i] * plan->buffer_bytes;
+    }
+}
 
 /* Brings row elements first .. first + n - 1 of the row at `place` into a buffer, from element `start` on. */
 static void gather(const struct turn *turn, int k, const struct place *place, int64_t first, int64_t n,
@@ -344,8 +415,7 @@ static void gather(const struct turn *turn, int k, const struct place *place, in
     int64_t step = plan->rank > 0 ? input->stride[plan->rank - 1] : 0;
     const char *from =
         bl__at_const(turn->call->inputs[k]->data, input->bytes, place->offset[k] + step * first);
-    bl__copy_elements(input->bytes, n, bl__at(buffer_of(plan, turn->scratch, k), input->bytes, start), 1,
-                      from, step);
+    bl__copy_elements(input->bytes, n, bl__at(turn->slot[k], input->bytes, start), 1, from, step);
 }
 
 /* Gathers what differs from tile to tile. */
@@ -369,7 +439,7 @@ static void fill(const struct turn *turn)
         size_t bytes = plan->input[k].bytes;
         if (plan->input[k].source != SCALAR && plan->input[k].source != REPEATED)
             continue;
-        unsigned char *buffer = buffer_of(plan, turn->scratch, k);
+        void *buffer = turn->slot[k];
         if (plan->input[k].source == SCALAR) {
             bl__copy_elements(bytes, n, buffer, 1, turn->call->inputs[k]->data, 0);
             continue;
@@ -382,33 +452,31 @@ static void fill(const struct turn *turn)
     }
 }
 
-/* Takes n elements through the steps, which begin with element `done` of the outputs; `row` is where they
- * begin in the row at the turn's place, whose GATHERED inputs are in their buffers already. */
-static void run_tile(const struct turn *turn, int64_t row, int64_t done, int64_t n)
+/* Points the slots that a tile has in memory there: it begins with element `done` of the index space, and
+ * with element `row` of the row at the turn's place. */
+static void point_at_memory(struct turn *turn, int64_t row, int64_t done)
 {
     const struct plan *plan = turn->plan;
     const bl__call *call = turn->call;
-    void *slot[BL__GROUP_SLOTS];
-    int inputs = (int)call->input_count;
-    bl__operand *const *output = call->outputs;
-    for (int k = 0; k < inputs; k++) {
-        const struct input *input = &plan->input[k];
-        if (input->source == DIRECT)
-            slot[k] = bl__at(call->inputs[k]->data, input->bytes, done);
-        else if (input->source == ROWS)
-            slot[k] = bl__at(call->inputs[k]->data, input->bytes, turn->place.offset[k] + row);
-        else
-            slot[k] = buffer_of(plan, turn->scratch, k);
+    for (int i = 0; i < plan->memory_count; i++) {
+        int k = plan->memory[i];
+        int64_t first = plan->input[k].source == DIRECT ? done : turn->place.offset[k] + row;
+        turn->slot[k] = bl__at(call->inputs[k]->data, plan->input[k].bytes, first);
     }
-    for (int64_t s = 0; s < plan->group->step_count; s++) {
-        const bl__step *step = &plan->group->step[s];
-        const void *in[BL__TILE_INPUTS];
-        for (int i = 0; i < step->input_count; i++)
-            in[i] = slot[step->input[i]];
-        void *out = step->is_output ? bl__at((*output++)->data, step->bytes, done)
-                                    : (void *)buffer_of(plan, turn->scratch, inputs + (int)s);
-        slot[inputs + s] = out;
-        step->tile(n, out, in, step->attributes);
+    for (int i = 0; i < plan->output_count; i++)
+        turn->slot[plan->output[i]] = bl__at(call->outputs[i]->data, plan->output_bytes[i], done);
+}
+
+/* Takes n elements through the steps; GATHERED inputs are in their buffers already. */
+static void run_tile(struct turn *turn, int64_t row, int64_t done, int64_t n)
+{
+    const struct plan *plan = turn->plan;
+    void **slot = turn->slot, **value = slot + turn->call->input_count;
+    point_at_memory(turn, row, done);
+    const bl__step *step = plan->group->step, *end = step + plan->group->step_count;
+    for (; step < end; step++) {
+        const void *in[BL__TILE_INPUTS] = {slot[step->input[0]], slot[step->input[1]], slot[step->input[2]]};
+        step->tile(n, *value++, in, step->attributes);
     }
     if (plan->group->reducer)
         plan->group->reducer->across(turn->lanes, plan->mask, n, slot[plan->group->reduced], 1, done);
@@ -482,16 +550,23 @@ static void *lanes_of(const bl__call *call, const struct plan *plan, int64_t par
 
 static void run_range(const bl__call *call, const struct plan *plan, int64_t begin, int64_t end, int worker)
 {
-    struct turn turn; /* its place is set below: for small groups even zeros take time */
+    struct turn turn; /* not zeroed: for small groups even that takes time */
+    void *slot[BL__GROUP_SLOTS];
     turn.plan = plan;
     turn.call = call;
+    turn.slot = slot;
     if (plan->group->reducer) {
         turn.lanes = lanes_of(call, plan, begin / plan->part);
         plan->group->reducer->start(plan->mask + 1, turn.lanes);
     }
-    turn.scratch = (unsigned char *)call->environment->scratch + (size_t)worker * plan->scratch_bytes;
-    go_to_row(plan, (int)call->input_count, begin > 0 ? begin / row_of(plan) : 0, &turn.place);
-    fill(&turn);
+    point_at_buffers(&turn,
+                     (unsigned char *)call->environment->scratch + (size_t)worker * plan->scratch_bytes);
+    if (plan->rank > 1)
+        go_to_row(plan, (int)call->input_count, begin > 0 ? begin / row_of(plan) : 0, &turn.place);
+    else
+        memset(turn.place.offset, 0, call->input_count * sizeof(turn.place.offset[0]));
+    if (plan->fills)
+        fill(&turn);
     (plan->rows_per_tile > 1 ? run_short_rows : run_long_rows)(&turn, begin, end);
 }
 
@@ -514,10 +589,45 @@ static void finish(const bl__call *call, const struct plan *plan)
     reducer->finish(1, out, lanes, plan->mask + 1, 1);
 }
 
+/* Finds the memory of the steps of a group that is one tile. */
+static void bind_steps(struct plan *plan, struct turn *turn)
+{
+    const bl__step *step = plan->group->step;
+    point_at_buffers(turn, turn->call->environment->scratch);
+    point_at_memory(turn, 0, 0);
+    for (int64_t s = 0; s < plan->group->step_count; s++, step++) {
+        struct bound_step *bound = &plan->bound[s];
+        *bound = (struct bound_step){
+            step->tile, turn->slot[turn->call->input_count + s], {NULL}, step->attributes};
+        for (int i = 0; i < BL__TILE_INPUTS; i++)
+            bound->in[i] = turn->slot[step->input[i]];
+    }
+    plan->layout = turn->call->environment->layout;
+}
+
+static void run_bound(const bl__call *call, struct plan *plan)
+{
+    const struct bound_step *step = plan->bound, *end = step + plan->group->step_count;
+    struct turn turn;
+    turn.plan = plan;
+    turn.call = call;
+    turn.slot = plan->slot;
+    if (plan->layout != call->environment->layout)
+        bind_steps(plan, &turn);
+    if (plan->fills)
+        fill(&turn);
+    for (; step < end; step++)
+        step->tile(plan->count, step->out, step->in, step->attributes);
+}
+
 static bl_status run_group(const bl__call *call)
 {
-    const struct plan *plan = call->plan;
+    struct plan *plan = call->plan;
     const bl__reducer *reducer = plan->group->reducer;
+    if (plan->bound) {
+        run_bound(call, plan);
+        return BL_OK;
+    }
     if (plan->count > 0 && (plan->pays || reducer))
         bl__parallel(call, plan->pays, (plan->count + plan->part - 1) / plan->part, run_part, plan);
     else if (plan->count > 0)

@@ -19,7 +19,7 @@ typedef struct bl__step {
     bl__tile tile;
     const void *attributes;
     uint8_t input_count;
-    uint8_t input[BL__TILE_INPUTS]; /* slots, all of earlier steps */
+    uint8_t input[BL__TILE_INPUTS]; /* slots, all of earlier steps; 0 beyond the inputs */
     uint8_t bytes;                  /* of an element */
     bool is_output;
 } bl__step;

@@ -52,6 +52,7 @@ static void resolve(bl_program *p)
 {
     for (size_t i = 0; i < p->operand_count; i++)
         p->operands[i]->data = bl__value_data(p, p->operands[i]);
+    p->environment.layout++;
     p->resolved = true;
 }
 

@@ -55,10 +55,30 @@ enum {
                 for (int k = 0; k < BL__SUMS; k++)                                                         \
                     sum[k] += (double)chunk[i + k];                                                        \
         }                                                                                                  \
-        for (int half = BL__SUMS / 2; half > 0; half /= 2)                                                 \
-            for (int k = 0; k < half; k++)                                                                 \
-                sum[k] += sum[k + half];                                                                   \
-        return sum[0];                                                                                     \
+        bl__vector_f64 sums[BL__SUMS / BL__LANES_f64];                                                     \
+        memcpy(sums, sum, sizeof(sums));                                                                   \
+        return bl__sum_of_16_f64(sums);                                                                    \
+    }                                                                                                      \
+                                                                                                           \
+    /* A row of 1 <= n <= BL__SUMS numbers, and -infinity behind them. */                                  \
+    static inline void bl__load_short_##name(int64_t n, const type *x, bl__vector_##name *row)             \
+    {                                                                                                      \
+        for (int64_t i = 0, v = 0; i < BL__SUMS; i += BL__LANES_##name, v++) {                             \
+            bool beyond = i >= n;                                                                          \
+            row[v] = bl__load_or_##name(beyond ? x : x + i, beyond ? 0 : n - i, (type)-INFINITY);          \
+        }                                                                                                  \
+    }                                                                                                      \
+                                                                                                           \
+    /* s of such a row, whose powers take its place: the same bits as above. */                            \
+    static inline double bl__short_power_sum_##name(bl__vector_##name *row)                                \
+    {                                                                                                      \
+        bl__vector_##name most = row[0];                                                                   \
+        for (int v = 1; v < BL__SUMS / BL__LANES_##name; v++)                                              \
+            most = bl__max_##name(row[v], most);                                                           \
+        most = bl__splat_##name(bl__largest_lane_##name(most));                                            \
+        for (int v = 0; v < BL__SUMS / BL__LANES_##name; v++)                                              \
+            row[v] = bl__exp_##name(row[v] - most);                                                        \
+        return bl__sum_of_16_##name(row);                                                                  \
     }
 
 BL__LOG_SUM_OF(f32, float)

@@ -14,14 +14,15 @@ enum {
     TO,
     FROM,
     WALKED,
+    TOGETHER = 4,
     PACKED = 16 /* neighbouring rows that are brought into scratch together where they are not contiguous */
 };
 
-/* One row of n >= 1 contiguous elements; out may be x. */
-typedef void row_function(int64_t n, void *out, const void *x);
+/* Rows of n >= 1 contiguous elements, some steps from one to the next; out may be x. */
+typedef void rows_function(int64_t rows, int64_t n, void *out, int64_t y_step, const void *x, int64_t x_step);
 
 struct plan {
-    row_function *row;
+    rows_function *rows_of;
     bl__loop rows; /* over all axes but one */
     int64_t size;  /* of that axis */
     int64_t step[WALKED];
@@ -31,23 +32,52 @@ struct plan {
     size_t bytes;
 };
 
-#define ROW_FUNCTIONS(name, type)                                          \
-    static void softmax_##name(int64_t n, void *out, const void *x)        \
-    {                                                                      \
-        type *y = out, most;                                               \
-        type sum = (type)bl__power_sum_##name(n, x, y, &most);             \
-        for (int64_t i = 0; i < n; i++)                                    \
-            y[i] /= sum;                                                   \
-    }                                                                      \
-                                                                           \
-    static void log_softmax_##name(int64_t n, void *out, const void *data) \
-    {                                                                      \
-        const type *x = data;                                              \
-        type *y = out, most;                                               \
-        type log_sum = (type)log(bl__power_sum_##name(n, x, NULL, &most)); \
-        BL__EACH_ALONE                                                     \
-        for (int64_t i = 0; i < n; i++)                                    \
-            y[i] = (x[i] - most) - log_sum;                                \
+/* Short rows are loaded some at a time before any of them is stored: what a masked store leaves alone cannot
+ * be loaded until that is through. */
+#define ROW_FUNCTIONS(name, type)                                                                        \
+    static void short_softmax_##name(int64_t rows, int64_t n, type *y, int64_t y_step, const type *x,    \
+                                     int64_t x_step)                                                     \
+    {                                                                                                    \
+        for (int64_t r = 0; r < rows; r += TOGETHER) {                                                   \
+            int64_t some = rows - r < TOGETHER ? rows - r : TOGETHER;                                    \
+            bl__vector_##name row[TOGETHER][BL__SUMS / BL__LANES_##name];                                \
+            for (int64_t k = 0; k < some; k++)                                                           \
+                bl__load_short_##name(n, x + (r + k) * x_step, row[k]);                                  \
+            for (int64_t k = 0; k < some; k++) {                                                         \
+                bl__vector_##name sum = bl__splat_##name((type)bl__short_power_sum_##name(row[k]));      \
+                for (int64_t i = 0, v = 0; i < n; i += BL__LANES_##name, v++)                            \
+                    bl__store_##name(y + (r + k) * y_step + i, n - i, row[k][v] / sum);                  \
+            }                                                                                            \
+        }                                                                                                \
+    }                                                                                                    \
+                                                                                                         \
+    static void softmax_##name(int64_t rows, int64_t n, void *out, int64_t y_step, const void *data,     \
+                               int64_t x_step)                                                           \
+    {                                                                                                    \
+        const type *x = data;                                                                            \
+        type *y = out, most;                                                                             \
+        if (BL__LANES_##name > 1 && n <= BL__SUMS) {                                                     \
+            short_softmax_##name(rows, n, y, y_step, x, x_step);                                         \
+            return;                                                                                      \
+        }                                                                                                \
+        for (int64_t r = 0; r < rows; r++, x += x_step, y += y_step) {                                   \
+            type sum = (type)bl__power_sum_##name(n, x, y, &most);                                       \
+            for (int64_t i = 0; i < n; i++)                                                              \
+                y[i] /= sum;                                                                             \
+        }                                                                                                \
+    }                                                                                                    \
+                                                                                                         \
+    static void log_softmax_##name(int64_t rows, int64_t n, void *out, int64_t y_step, const void *data, \
+                                   int64_t x_step)                                                       \
+    {                                                                                                    \
+        const type *x = data;                                                                            \
+        type *y = out, most;                                                                             \
+        for (int64_t r = 0; r < rows; r++, x += x_step, y += y_step) {                                   \
+            type log_sum = (type)log(bl__power_sum_##name(n, x, NULL, &most));                           \
+            BL__EACH_ALONE                                                                               \
+            for (int64_t i = 0; i < n; i++)                                                              \
+                y[i] = (x[i] - most) - log_sum;                                                          \
+        }                                                                                                \
     }
 
 ROW_FUNCTIONS(f32, float)
@@ -59,8 +89,8 @@ static int64_t pitch(const struct plan *plan)
     return plan->size + PACKED;
 }
 
-static bl_status prepare(bl__call *call, bl__arena *arena, size_t *scratch_bytes, row_function *f32,
-                         row_function *f64)
+static bl_status prepare(bl__call *call, bl__arena *arena, size_t *scratch_bytes, rows_function *f32,
+                         rows_function *f64)
 {
     const bl__operand *x = call->inputs[0], *y = call->outputs[0];
     const bl__axis_attributes *attributes = call->attributes;
@@ -69,7 +99,7 @@ static bl_status prepare(bl__call *call, bl__arena *arena, size_t *scratch_bytes
     struct plan *plan = bl__arena_take(arena, sizeof(*plan));
     if (!plan)
         return BL_ERR_MEMORY;
-    plan->row = x->dtype == BL_F32 ? f32 : f64;
+    plan->rows_of = x->dtype == BL_F32 ? f32 : f64;
     plan->bytes = bl_dtype_size(x->dtype);
     bl__loop_init(&plan->rows, WALKED);
     for (int d = 0; d < x->rank; d++) {
@@ -97,10 +127,7 @@ static void run_packed(const struct plan *plan, int64_t n, char *y, int64_t y_st
     for (int64_t i = 0; i < plan->size; i++)
         bl__copy_elements(plan->bytes, n, bl__at(scratch, plan->bytes, i), pitch(plan),
                           bl__at_const(x, plan->bytes, i * plan->step[FROM]), x_step);
-    for (int64_t r = 0; r < n; r++) {
-        void *row = bl__at(scratch, plan->bytes, r * pitch(plan));
-        plan->row(plan->size, row, row);
-    }
+    plan->rows_of(n, plan->size, scratch, pitch(plan), scratch, pitch(plan));
     for (int64_t i = 0; i < plan->size; i++)
         bl__copy_elements(plan->bytes, n, bl__at(y, plan->bytes, i * plan->step[TO]), y_step,
                           bl__at(scratch, plan->bytes, i), pitch(plan));
@@ -111,9 +138,9 @@ static void do_rows(const bl__call *call, const void *work, int64_t part, int wo
     const struct plan *plan = work;
     int64_t y_step = bl__loop_step(&plan->rows, TO), x_step = bl__loop_step(&plan->rows, FROM);
     (void)worker;
-    for (int64_t r = bl__part_first(&plan->parts, part); r < bl__part_end(&plan->parts, part); r++)
-        plan->row(plan->size, bl__at(call->outputs[0]->data, plan->bytes, r * y_step),
-                  bl__at_const(call->inputs[0]->data, plan->bytes, r * x_step));
+    int64_t first = bl__part_first(&plan->parts, part), end = bl__part_end(&plan->parts, part);
+    plan->rows_of(end - first, plan->size, bl__at(call->outputs[0]->data, plan->bytes, first * y_step),
+                  y_step, bl__at_const(call->inputs[0]->data, plan->bytes, first * x_step), x_step);
 }
 
 static bl_status run(const bl__call *call)
@@ -136,7 +163,7 @@ static bl_status run(const bl__call *call)
                 run_packed(plan, rows - r < together ? rows - r : together, y, y_step, x, x_step,
                            call->environment->scratch);
             else
-                plan->row(plan->size, y, x);
+                plan->rows_of(1, plan->size, y, 0, x, 0);
         }
     } while (bl__loop_next(&plan->rows, &place));
     return BL_OK;

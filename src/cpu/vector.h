@@ -12,6 +12,7 @@
 #include <math.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 #if defined(__GNUC__)
 #define BL__LIKELY(condition) __builtin_expect(condition, 1)
@@ -21,7 +22,9 @@
 
 /* For either type, its vectors and masks, and functions: bl__load_f32(from, left), where lanes from `left` on
  * are 0, and load_or, where they are something else; store, of `left` lanes; splat, abs; less, equal, select,
- * any; multiply_add, a b + c, rounded once where the set has an instruction for it; max, of which the second comes out where one is NaN; largest_lane. */
+ * any; multiply_add, a b + c, rounded once where the set has an instruction for it; max, of which the second
+ * comes out where one is NaN; largest_lane. sum_of_16: the sum in f64 of the 16 lanes of several vectors, in
+ * pairs k and k + 8, then k and k + 4, and so on. */
 #if BL__VECTOR_BYTES == 64
 #include "cpu/vector_avx512.h"
 #elif BL__VECTOR_BYTES == 32

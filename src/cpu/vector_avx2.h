@@ -91,6 +91,25 @@ static inline double bl__largest_lane_f64(__m256d x)
     return _mm_cvtsd_f64(_mm_max_sd(two, _mm_unpackhi_pd(two, two)));
 }
 
+static inline double bl__sum_lanes_of_4(__m256d x)
+{
+    __m128d two = _mm_add_pd(_mm256_castpd256_pd128(x), _mm256_extractf128_pd(x, 1));
+    return _mm_cvtsd_f64(_mm_add_sd(two, _mm_unpackhi_pd(two, two)));
+}
+
+static inline double bl__sum_of_16_f64(const __m256d *x)
+{
+    return bl__sum_lanes_of_4(_mm256_add_pd(_mm256_add_pd(x[0], x[2]), _mm256_add_pd(x[1], x[3])));
+}
+
+static inline double bl__sum_of_16_f32(const __m256 *x)
+{
+    const __m256d wide[4] = {
+        _mm256_cvtps_pd(_mm256_castps256_ps128(x[0])), _mm256_cvtps_pd(_mm256_extractf128_ps(x[0], 1)),
+        _mm256_cvtps_pd(_mm256_castps256_ps128(x[1])), _mm256_cvtps_pd(_mm256_extractf128_ps(x[1], 1))};
+    return bl__sum_of_16_f64(wide);
+}
+
 #define BL__FUNCTION_f32(name, ulp) Sleef_finz_##name##f8_##ulp##avx2
 #define BL__FUNCTION_f64(name, ulp) Sleef_finz_##name##d4_##ulp##avx2
 

@@ -69,6 +69,24 @@ typedef __mmask8 bl__mask_f64;
 BL__VECTOR(f32, float, ps)
 BL__VECTOR(f64, double, pd)
 
+static inline double bl__sum_lanes_of_8(__m512d x)
+{
+    __m256d four = _mm256_add_pd(_mm512_castpd512_pd256(x), _mm512_extractf64x4_pd(x, 1));
+    __m128d two = _mm_add_pd(_mm256_castpd256_pd128(four), _mm256_extractf128_pd(four, 1));
+    return _mm_cvtsd_f64(_mm_add_sd(two, _mm_unpackhi_pd(two, two)));
+}
+
+static inline double bl__sum_of_16_f32(const __m512 *x)
+{
+    __m512d low = _mm512_cvtps_pd(_mm512_castps512_ps256(*x));
+    return bl__sum_lanes_of_8(_mm512_add_pd(low, _mm512_cvtps_pd(_mm512_extractf32x8_ps(*x, 1))));
+}
+
+static inline double bl__sum_of_16_f64(const __m512d *x)
+{
+    return bl__sum_lanes_of_8(_mm512_add_pd(x[0], x[1]));
+}
+
 #define BL__FUNCTION_f32(name, ulp) Sleef_finz_##name##f16_##ulp##avx512f
 #define BL__FUNCTION_f64(name, ulp) Sleef_finz_##name##d8_##ulp##avx512f
 

@@ -160,6 +160,27 @@ Test(attention, dropout)
     EXPECT(without, 1);
 }
 
+/* A weight that is kept is one of those without dropout, scale included, over the probability to be kept. */
+Test(attention, dropout_of_scaled_weights)
+{
+    bl_parameter *random = bl_params_add_random(params, "random", 5);
+    bl_tensor *q = numbers(BL_SHAPE(1, 4), 1), *k = numbers(BL_SHAPE(200, 4), 2);
+    bl_tensor *v = bl_full(graph, BL_F64, BL_SHAPE(200, 1), 1);
+    bl_attention_options options = {.scale = 0.3, .dropout = 0.25, .random = random};
+    bl_tensor *dropped = bl_gradient(attend(q, k, v, options), v);
+    bl_tensor *all = bl_gradient(attend(q, k, v, (bl_attention_options){.scale = 0.3}), v);
+    bl_program *p = bl_compile(context, dropped, all);
+    cr_assert_eq(bl_run(p), BL_OK);
+    int kept = 0;
+    for (int64_t i = 0; i < 200; i++) {
+        double weight = bl_item_at(p, dropped, BL_SHAPE(i, 0)), whole = bl_item_at(p, all, BL_SHAPE(i, 0));
+        cr_assert(weight == 0 || fabs(weight - whole / 0.75) < 1e-12, "%g, not %g", weight, whole / 0.75);
+        kept += weight != 0;
+    }
+    cr_expect(kept > 100 && kept < 190);
+    bl_program_free(p);
+}
+
 /* A rank of 2 is one head, which all heads of q share. */
 Test(attention, ranks)
 {

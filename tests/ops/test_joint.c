@@ -111,6 +111,24 @@ Test(joint, products)
     }
 }
 
+/* The left factor lies as it is recorded, not turned over: W x_1, W x_2, .. of columns. */
+Test(joint, products_of_columns)
+{
+    bl_tensor *w = small_matrix(WIDE, WIDE), *sum = bl_full(graph, BL_F64, BL_SCALAR, 0);
+    double expected[2] = {0, 0};
+    for (int i = 1; i <= 4; i++) {
+        bl_tensor *x = bl_full(graph, BL_F64, BL_SHAPE(WIDE, 1), i);
+        bl_tensor *rows = bl_reshape(bl_arange(graph, BL_F64, 0, WIDE, 1), BL_SHAPE(WIDE, 1));
+        sum = bl_add(sum, bl_sum(bl_mul(bl_matmul(w, x), bl_add_scalar(rows, i)), BL_ALL_AXES, false));
+        expected[0] += i * i;
+        expected[1] += i * (1 + i);
+    }
+    bl_tensor *gradient = bl_gradient(sum, w); /* row r: sum of i (r + i) */
+    EXPECT(bl_slice(bl_slice(gradient, 0, 0, 2, 1), 1, 5, 6, 1), expected[0], expected[1]);
+    cr_expect_eq(uses(gradient, "matmul"), 1);
+    cr_expect_eq(uses(gradient, "concat"), 2);
+}
+
 /* Products that are not thin are added as ever. */
 Test(joint, thick_products)
 {

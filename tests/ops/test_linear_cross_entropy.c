@@ -112,6 +112,22 @@ Test(linear_cross_entropy, is_linear_and_cross_entropy)
     }
 }
 
+/* A cotangent of 1 is what the gradients were computed for; another one counts, whatever made it. */
+Test(linear_cross_entropy, cotangents)
+{
+    bl_tensor *x = numbers(BL_F64, BL_SHAPE(7, 3), 0), *w = numbers(BL_F64, BL_SHAPE(5, 3), 1);
+    bl_tensor *loss = bl_linear_cross_entropy(x, w, NULL, targets(BL_SHAPE(7), 5));
+    bl_tensor *once[2], *twice[2], *wrt[] = {x, w};
+    cr_assert_eq(bl_grad(&loss, 1, NULL, wrt, 2, once), BL_OK);
+    bl_tensor *two[] = {bl_full(graph, BL_F64, BL_SCALAR, 2),
+                        bl_add_scalar(bl_full(graph, BL_F64, BL_SCALAR, 1), 1)};
+    for (int i = 0; i < 2; i++) {
+        cr_assert_eq(bl_grad(&loss, 1, &two[i], wrt, 2, twice), BL_OK);
+        bl_tensor *doubled[] = {bl_mul_scalar(once[0], 2), bl_mul_scalar(once[1], 2)};
+        expect_alike(twice, doubled, 2, 1e-14);
+    }
+}
+
 Test(linear_cross_entropy, comes_of_linear_and_cross_entropy)
 {
     bl_tensor *wrt[] = {numbers(BL_F64, BL_SHAPE(3, ROWS / 3, WIDTH), 0),

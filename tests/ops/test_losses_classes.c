@@ -192,6 +192,7 @@ Test(losses_classes, cosine_embedding)
     options.reduction = BL_REDUCE_NONE;
     bl_tensor *loss = bl_cosine_embedding_loss_with(a, b, y, &options);
     EXPECT(loss, 1, 0.46, 1);
+    EXPECT(bl_cosine_embedding_loss_with(b, a, y, &options), 1, 0.46, 1);
     EXPECT_NEAR(bl_slice(bl_gradient(loss, a), 0, 2, 3, 1), 1e-9, -1e6 / sqrt(2),
                 -1e6 / sqrt(2)); /* finite */
     EXPECT(bl_cosine_embedding_loss(bl_slice(a, 0, 0, 1, 1), bl_slice(b, 0, 0, 1, 1), REAL(BL_SHAPE(1), -1)),

@@ -4,8 +4,12 @@
  * joined, by workers below which number, and how many have joined. A worker joins by adding itself; the
  * caller, once no part is left to pick, closes the task and waits for those that joined. Hence a thread that
  * sleeps too long misses the task and delays nobody. Threads that wait look again and again for a while, then
- * sleep. */
-#define _GNU_SOURCE /* sched_getaffinity */
+ * sleep.
+ *
+ * Helpers stay away from the CPU that the caller is on: a helper that is woken there waits until the caller
+ * is through, which may take the kernel milliseconds to notice, as on virtual machines, whose halted CPUs do
+ * not look idle. */
+#define _GNU_SOURCE /* sched_getaffinity and its kin */
 
 #include "graph/pool.h"
 
@@ -39,6 +43,7 @@ struct bl__pool {
     const bl_allocator *allocator;
     size_t capacity; /* of helpers */
     int started;     /* of those: the first ones */
+    int avoided;     /* the CPU that they stay away from; -1 for none */
     pid_t process;   /* that the threads are of */
     pthread_mutex_t mutex;
     pthread_cond_t begun, done;
@@ -148,6 +153,7 @@ static void start(bl__pool *pool)
     sigset_t all, before;
     pool->process = getpid();
     pool->started = 0;
+    pool->avoided = -1;
     pthread_mutex_init(&pool->mutex, NULL);
     pthread_cond_init(&pool->begun, NULL);
     pthread_cond_init(&pool->done, NULL);
@@ -202,6 +208,25 @@ void bl__pool_free(bl__pool *pool)
     bl__release_data(pool->allocator, pool, sizeof(*pool) + pool->capacity * sizeof(helper));
 }
 
+/* Keeps helpers from the CPU that the caller is on now, where there are others. */
+static void stay_away(bl__pool *pool)
+{
+#ifdef __linux__
+    int cpu = sched_getcpu();
+    cpu_set_t set;
+    if (cpu == pool->avoided || cpu < 0 || cpu >= CPU_SETSIZE)
+        return;
+    pool->avoided = cpu;
+    if (sched_getaffinity(0, sizeof(set), &set) != 0 || !CPU_ISSET((size_t)cpu, &set) || CPU_COUNT(&set) < 2)
+        return;
+    CPU_CLR((size_t)cpu, &set);
+    for (int i = 0; i < pool->started; i++) /* what cannot be moved stays where it is */
+        pthread_setaffinity_np(pool->helpers[i].thread, sizeof(set), &set);
+#else
+    (void)pool;
+#endif
+}
+
 /* Opens the task to the helpers, and wakes them if they sleep. */
 static void begin(bl__pool *pool, int threads)
 {
@@ -246,6 +271,7 @@ void bl__pool_run(bl__pool *pool, int threads, int64_t parts, bl__task *task, co
     pool->parts = parts;
     fegetenv(&pool->environment);
     atomic_store(&pool->next, 0);
+    stay_away(pool);
     begin(pool, threads);
     do_parts(pool, 0);
     end(pool);

@@ -1,11 +1,12 @@
 /* The pool of threads: every part once, whatever the number of threads, in a child of fork(), and after
  * sleep. */
-#define _POSIX_C_SOURCE 200809L
+#define _GNU_SOURCE /* sched_getaffinity and its kin */
 
 #include "graph/pool.h"
 
 #include <criterion/criterion.h>
 #include <fenv.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <sys/wait.h>
@@ -134,5 +135,49 @@ Test(pool, helpers_compute_as_the_caller_does)
         bl__pool_run(pool, 4, PARTS, note_rounding, &given);
     fesetround(FE_TONEAREST);
     cr_assert_eq(atomic_load(&wrong), 0);
+    bl__pool_free(pool);
+}
+
+/* ---- where they run ---- */
+
+static void note_affinity(const void *given, int64_t part, int worker)
+{
+    cpu_set_t *const *sets = given;
+    for (volatile int i = 0; i < 2000; i++)
+        ;
+    if (worker > 0)
+        sched_getaffinity(0, sizeof(cpu_set_t), sets[worker]);
+    (void)part;
+}
+
+/* Helpers keep off the CPU of the caller, and off no other; the caller's own CPUs stay as they were. */
+Test(pool, helpers_leave_the_caller_its_cpu)
+{
+    cpu_set_t before, after, sets[MOST_WORKERS], *list[MOST_WORKERS];
+    cr_assert_eq(sched_getaffinity(0, sizeof(before), &before), 0);
+    if (CPU_COUNT(&before) < 2)
+        cr_skip_test("one CPU only");
+    bl_allocator allocator = bl__default_allocator();
+    bl__pool *pool = bl__pool_new(&allocator, 4);
+    int seen = 0, beside = 0; /* the caller may move on the way */
+    for (int k = 0; k < MOST_WORKERS; k++)
+        list[k] = &sets[k];
+    for (int attempt = 0; attempt < 1000 && seen < 20; attempt++) {
+        for (int k = 0; k < MOST_WORKERS; k++)
+            CPU_ZERO(&sets[k]);
+        int cpu = sched_getcpu();
+        bl__pool_run(pool, 4, 100, note_affinity, list);
+        for (int k = 1; k < 4 && cpu == sched_getcpu(); k++) {
+            if (CPU_COUNT(&sets[k]) == 0)
+                continue; /* took no part */
+            seen++;
+            beside += CPU_ISSET((size_t)cpu, &sets[k]) != 0;
+            cr_expect_eq(CPU_COUNT(&sets[k]), CPU_COUNT(&before) - 1);
+        }
+    }
+    cr_expect_gt(seen, 0);
+    cr_expect_lt(4 * beside, seen);
+    cr_assert_eq(sched_getaffinity(0, sizeof(after), &after), 0);
+    cr_expect(CPU_EQUAL(&before, &after));
     bl__pool_free(pool);
 }

@@ -48,8 +48,9 @@ static bool is_all_ours(const bl_graph *graph, int64_t node_count)
 void bl__minimize_remember(const bl_optimizer *optimizer, bl_graph *graph,
                            const bl__minimization_start *start, const bl__minimization *done)
 {
-    if (graph->pending || start->is_rewritten || start->streams != graph->streams ||
-        start->inputs != graph->inputs || !is_all_ours(graph, start->first))
+    if (!(optimizer->rule.flags & BL_RULE_PURE) || graph->pending || start->is_rewritten ||
+        start->streams != graph->streams || start->inputs != graph->inputs ||
+        !is_all_ours(graph, start->first))
         return;
     size_t leaf_count = 0;
     for (int64_t id = start->first; id < graph->node_count; id++)
@@ -126,14 +127,23 @@ static bool use_all(bl_optimizer *optimizer, bl_graph *graph, const bl__minimize
     size_t leaf = 0;
     bool done = use(graph, record, &leaf, optimizer->lr);
     for (size_t i = 0; i < record->done.reached && done; i++) {
-        const bl_parameter *parameter = record->done.parameters[i];
-        const bl__parameter_state *state =
-            bl__table_find(&optimizer->states, &parameter->id, sizeof(parameter->id));
-        for (int k = 0; state && k < BL__MAX_MOMENTS && done; k++)
-            done = use(graph, record, &leaf, state->moments[k]);
+        const bl__parameter_state *state = bl__optimizer_find_state(optimizer, record->done.parameters[i]);
+        for (int k = 0; state && k < BL_RULE_SLOTS && done; k++)
+            done = use(graph, record, &leaf, state->slots[k]);
         done = done && use(graph, record, &leaf, state ? state->count : NULL);
     }
     return done && use(graph, record, &leaf, optimizer->step) && leaf == record->leaf_count;
+}
+
+/* Notes the updates once more, where their notes stand still. */
+static void note_all(const bl_optimizer *optimizer, bl_graph *graph, const bl__minimization *done)
+{
+    uint64_t id = optimizer->lr->id;
+    for (size_t i = 0; i < done->reached; i++)
+        bl__use_note_update(graph, done->parameters[i], id, done->gradients[i], done->notes[i].value,
+                            &done->notes[i]);
+    bl__used_update *step = &done->notes[done->reached];
+    bl__use_note_update(graph, optimizer->step, id, NULL, step->value, step);
 }
 
 bl_tensor *bl__minimize_again(bl_optimizer *optimizer, bl_graph *graph, const bl_tensor *loss)
@@ -154,8 +164,6 @@ bl_tensor *bl__minimize_again(bl_optimizer *optimizer, bl_graph *graph, const bl
     graph->located = record->located;
     graph->places = record->places;
     bl__rewrite_redo(graph, record->rewritten);
-    for (size_t i = 0; i < record->done.reached; i++)
-        bl__use_note_gradient(graph, record->done.parameters[i], record->optimizer, record->done.gradients[i],
-                              &record->done.notes[i]);
+    note_all(optimizer, graph, &record->done);
     return record->done.result;
 }

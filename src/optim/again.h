@@ -13,7 +13,7 @@ typedef struct bl__minimization {
     size_t count;
     bl_tensor **gradients; /* of those that are reached, and the parameters */
     bl_parameter **parameters;
-    bl__used_gradient *notes;
+    bl__used_update *notes; /* of each, and of the step count */
     size_t reached;
 } bl__minimization;
 

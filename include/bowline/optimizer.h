@@ -13,7 +13,8 @@ BL_BEGIN_DECLS
  * reached for a while goes on where it stopped, as in PyTorch. */
 typedef struct bl_optimizer bl_optimizer;
 
-/* Frees an optimizer; programs that use its state keep that alive. NULL is allowed.
+/* Frees an optimizer and its groups; programs that use their state keep that alive. NULL is allowed, and a
+ * group is left to its optimizer.
  * Returns: nothing. Errors: none. Ownership: takes `optimizer`. Threads: the context's. */
 BL_API void bl_optimizer_free(bl_optimizer *optimizer);
 
@@ -72,32 +73,59 @@ BL_API bl_parameter *bl_optimizer_step(bl_optimizer *optimizer);
  * Ownership: unchanged. Threads: the context's. */
 BL_API bl_status bl_optimizer_set_lr(bl_optimizer *optimizer, double lr);
 
+/* Has the parameters of which any name in the registry matches a pattern updated by `group`, an optimizer of
+ * any kind with options, learning rate and step count of its own; what no group claims is updated by the
+ * optimizer itself. Patterns are those of bl_params_set_trainable, below the open scope. They go by the names
+ * of the time when an update is recorded: a parameter that is tied, or made, later is claimed by its names
+ * then; where its group changes, it begins anew there. One without any name left (its registry was freed)
+ * stays where it was. Whenever the optimizer updates, the steps of all its groups count up.
+ * Returns: BL_OK or an error, and then the optimizer is what it was.
+ * Errors: BL_ERR_NOT_FOUND (no parameter matches), BL_ERR_ARGUMENT (NULL; no pattern; a group twice, of
+ * itself, or of another context; groups of a group; and a parameter that two groups claim through any of its
+ * names, which an update that is recorded finds too: the message has both patterns and all names),
+ * BL_ERR_MEMORY. Ownership: takes `group` over, even when it fails, unless it is in use already: it goes with
+ * the optimizer, and bl_optimizer_free leaves it alone. Threads: the context's. */
+BL_API bl_status bl_optimizer_add_group(bl_optimizer *optimizer, const bl_params *params, const char *pattern,
+                                        bl_optimizer *group);
+
+/* The number of groups, the optimizer itself not counted.
+ * Returns: the count, 0 for NULL. Errors: none. Ownership: none. Threads: the context's. */
+BL_API size_t bl_optimizer_group_count(const bl_optimizer *optimizer);
+
+/* Group `index` in the order of adding, and its pattern through `pattern` unless NULL. It is for
+ * bl_optimizer_lr, _set_lr, _step, _name and the state; updates are recorded with the optimizer.
+ * Returns: the group, or NULL past the end. Errors: none. Ownership: the optimizer's.
+ * Threads: the context's. */
+BL_API bl_optimizer *bl_optimizer_group_at(const bl_optimizer *optimizer, size_t index, const char **pattern);
+
 /* One buffer of an optimizer's state: what it keeps under the name of a slot for a parameter. */
 typedef struct bl_optimizer_state {
     bl_parameter *parameter;
     const char *slot; /* "m"; "count" is the count of the parameter's updates */
     bl_parameter *buffer;
+    bl_optimizer *optimizer; /* that keeps it: the one asked, or a group of its */
 } bl_optimizer_state;
 
-/* The number of buffers that the optimizer keeps for parameters so far; its lr and its step are not among
- * them. Returns: the count, 0 for NULL. Errors: none. Ownership: none. Threads: the context's. */
+/* The number of buffers that the optimizer and its groups keep for parameters so far; lr and step are not
+ * among them. Returns: the count, 0 for NULL. Errors: none. Ownership: none. Threads: the context's. */
 BL_API size_t bl_optimizer_state_count(const bl_optimizer *optimizer);
 
-/* Buffer `index`, in the order in which parameters got their state and, of one parameter, of the slots.
+/* Buffer `index`: the optimizer's own, then those of each group; each in the order in which parameters got
+ * their state and, of one parameter, in that of the slots.
  * Returns: the buffer and what it is of; all NULL past the end. Errors: none. Ownership: the optimizer's.
  * Threads: the context's. */
 BL_API bl_optimizer_state bl_optimizer_state_at(const bl_optimizer *optimizer, size_t index);
 
-/* The buffer of one slot of a parameter.
+/* The buffer of one slot of a parameter, kept by the group that claims it or by the optimizer.
  * Returns: the buffer, or NULL when there is none (yet), which is no error. Errors: none.
  * Ownership: the optimizer's. Threads: the context's. */
-BL_API bl_parameter *bl_optimizer_state_find(const bl_optimizer *optimizer, const bl_parameter *parameter,
+BL_API bl_parameter *bl_optimizer_state_find(bl_optimizer *optimizer, const bl_parameter *parameter,
                                              const char *slot);
 
-/* Makes the state of a parameter as its first update would, so that it can be filled; what is there already
- * stays. Returns: BL_OK or an error, and then nothing has changed.
- * Errors: BL_ERR_ARGUMENT (NULL, a buffer, another context), BL_ERR_SHAPE, BL_ERR_DTYPE (a slot that cannot
- * be), BL_ERR_MEMORY. Ownership: the optimizer's. Threads: the context's. */
+/* Makes the state of a parameter as its first update would, by the optimizer or the group that claims it, so
+ * that it can be filled; what is there already stays. Returns: BL_OK or an error, and then nothing has
+ * changed. Errors: BL_ERR_ARGUMENT (NULL, a buffer, another context, two groups that claim it), BL_ERR_SHAPE,
+ * BL_ERR_DTYPE (a slot that cannot be), BL_ERR_MEMORY. Ownership: the optimizer's. Threads: the context's. */
 BL_API bl_status bl_optimizer_prepare(bl_optimizer *optimizer, bl_parameter *parameter);
 
 BL_END_DECLS

@@ -55,6 +55,7 @@ bl_optimizer *bl_optimizer_new(bl_context *context, const bl_rule *rule, double 
     optimizer->context = bl__context_retain(context);
     optimizer->rule = *rule;
     bl__table_init(&optimizer->states, &context->allocator);
+    bl__table_init(&optimizer->claims, &context->allocator);
     optimizer->options = bl__allocate(&context->allocator, rule->options_size, 1);
     optimizer->lr = bl__optimizer_buffer(optimizer, "lr", NULL, BL_F64, BL_SCALAR);
     optimizer->step = bl__optimizer_buffer(optimizer, "step", NULL, BL_I64, BL_SCALAR);
@@ -71,9 +72,10 @@ bl_optimizer *bl_optimizer_new(bl_context *context, const bl_rule *rule, double 
 
 void bl_optimizer_free(bl_optimizer *optimizer)
 {
-    if (!optimizer)
+    if (!optimizer || optimizer->owner)
         return;
     bl_context *context = optimizer->context;
+    bl__groups_free(optimizer);
     bl__optimizer_forget(optimizer, 0);
     bl__table_free(&optimizer->states);
     bl__parameter_release(optimizer->lr);

@@ -123,8 +123,8 @@ static size_t count_buffers(const bl__parameter_state *state)
     return count;
 }
 
-/* The number of buffers of all states. */
-static size_t count_all(const bl_optimizer *optimizer)
+/* The number of buffers of all states that the optimizer keeps itself. */
+static size_t count_own(const bl_optimizer *optimizer)
 {
     const bl__parameter_state *last = bl__table_at(&optimizer->states, optimizer->states.count - 1, NULL);
     return last ? last->before + count_buffers(last) : 0;
@@ -151,7 +151,7 @@ bl__parameter_state *bl__optimizer_state(bl_optimizer *optimizer, bl_parameter *
     *status = state ? BL_OK : BL_ERR_MEMORY;
     if (state) {
         state->parameter = parameter;
-        state->before = count_all(optimizer);
+        state->before = count_own(optimizer);
         *status = make_buffers(optimizer, state, &text);
     }
     if (*status == BL_OK &&
@@ -184,24 +184,15 @@ void bl__optimizer_forget(bl_optimizer *optimizer, size_t count)
 
 size_t bl_optimizer_state_count(const bl_optimizer *optimizer)
 {
-    return optimizer ? count_all(optimizer) : 0;
+    size_t count = optimizer ? count_own(optimizer) : 0;
+    for (size_t i = 0; optimizer && i < optimizer->group_count; i++)
+        count += count_own(optimizer->groups[i].optimizer);
+    return count;
 }
 
-/* Buffer `index` of one state. */
-static bl_optimizer_state buffer_at(const bl_optimizer *optimizer, const bl__parameter_state *state,
-                                    size_t index)
+/* Buffer `index` of the optimizer's own, which is there. */
+static bl_optimizer_state own_at(bl_optimizer *optimizer, size_t index)
 {
-    for (int i = 0; i < BL_RULE_SLOTS; i++) {
-        if (state->slots[i] && index-- == 0)
-            return (bl_optimizer_state){state->parameter, optimizer->rule.slots[i].name, state->slots[i]};
-    }
-    return (bl_optimizer_state){state->parameter, "count", state->count};
-}
-
-bl_optimizer_state bl_optimizer_state_at(const bl_optimizer *optimizer, size_t index)
-{
-    if (index >= bl_optimizer_state_count(optimizer))
-        return (bl_optimizer_state){NULL, NULL, NULL};
     size_t low = 0, high = optimizer->states.count; /* the last state that begins at or before the index */
     while (high - low > 1) {
         size_t middle = low + (high - low) / 2;
@@ -209,14 +200,32 @@ bl_optimizer_state bl_optimizer_state_at(const bl_optimizer *optimizer, size_t i
         *(state->before <= index ? &low : &high) = middle;
     }
     const bl__parameter_state *state = bl__table_at(&optimizer->states, low, NULL);
-    return buffer_at(optimizer, state, index - state->before);
+    index -= state->before;
+    for (int i = 0; i < BL_RULE_SLOTS; i++) {
+        if (state->slots[i] && index-- == 0)
+            return (bl_optimizer_state){state->parameter, optimizer->rule.slots[i].name, state->slots[i],
+                                        optimizer};
+    }
+    return (bl_optimizer_state){state->parameter, "count", state->count, optimizer};
 }
 
-bl_parameter *bl_optimizer_state_find(const bl_optimizer *optimizer, const bl_parameter *parameter,
-                                      const char *slot)
+bl_optimizer_state bl_optimizer_state_at(const bl_optimizer *optimizer, size_t index)
 {
-    const bl__parameter_state *state =
-        optimizer && parameter && slot ? bl__optimizer_find_state(optimizer, parameter) : NULL;
+    bl_optimizer *keeper = (bl_optimizer *)optimizer; /* to hand out, not to change */
+    for (size_t next = 0; keeper; next++) {
+        size_t own = count_own(keeper);
+        if (index < own)
+            return own_at(keeper, index);
+        index -= own;
+        keeper = bl_optimizer_group_at(optimizer, next, NULL);
+    }
+    return (bl_optimizer_state){NULL, NULL, NULL, NULL};
+}
+
+/* The optimizer's own buffer of a slot; NULL when there is none. */
+static bl_parameter *find_own(const bl_optimizer *optimizer, const bl_parameter *parameter, const char *slot)
+{
+    const bl__parameter_state *state = bl__optimizer_find_state(optimizer, parameter);
     for (int i = 0; state && i < BL_RULE_SLOTS && optimizer->rule.slots[i].name; i++) {
         if (strcmp(optimizer->rule.slots[i].name, slot) == 0)
             return state->slots[i];
@@ -224,11 +233,22 @@ bl_parameter *bl_optimizer_state_find(const bl_optimizer *optimizer, const bl_pa
     return state && strcmp(slot, "count") == 0 ? state->count : NULL;
 }
 
+bl_parameter *bl_optimizer_state_find(bl_optimizer *optimizer, const bl_parameter *parameter,
+                                      const char *slot)
+{
+    bl_status status;
+    char why[1];
+    if (!optimizer || !parameter || !slot)
+        return NULL;
+    const bl_optimizer *keeper = bl__optimizer_for(optimizer, parameter, &status, why, sizeof(why));
+    return keeper ? find_own(keeper, parameter, slot) : NULL;
+}
+
 bl_status bl_optimizer_prepare(bl_optimizer *optimizer, bl_parameter *parameter)
 {
     const char *op = "optimizer_prepare";
     bl_status status = BL_OK;
-    char why[256];
+    char why[sizeof(optimizer->error.message)];
     if (!optimizer)
         return BL_ERR_ARGUMENT;
     bl_context *context = optimizer->context;
@@ -240,8 +260,9 @@ bl_status bl_optimizer_prepare(bl_optimizer *optimizer, bl_parameter *parameter)
     if (parameter->buffer)
         return bl__report(context, &optimizer->error, BL_ERR_ARGUMENT, op, NULL, "%s is a buffer",
                           parameter->name);
-    if (!bl__optimizer_has_state(optimizer) ||
-        bl__optimizer_state(optimizer, parameter, &status, why, sizeof(why)))
+    bl_optimizer *keeper = bl__optimizer_for(optimizer, parameter, &status, why, sizeof(why));
+    if (keeper && (!bl__optimizer_has_state(keeper) ||
+                   bl__optimizer_state(keeper, parameter, &status, why, sizeof(why))))
         return BL_OK;
     return bl__report(context, &optimizer->error, status, op, NULL, "%s", why);
 }

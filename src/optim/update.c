@@ -45,8 +45,10 @@ static bool check(const bl_optimizer *optimizer, bl_graph *graph, bl_parameter *
                   bl_tensor *const *gradients, size_t count)
 {
     uint64_t call = atomic_fetch_add_explicit(&graph->context->next_id, 1, memory_order_relaxed);
-    if (optimizer->context != graph->context) {
-        bl__fail(graph, BL_ERR_ARGUMENT, "optimizer_update", "the optimizer belongs to another context");
+    if (optimizer->context != graph->context || optimizer->owner) {
+        bl__fail(graph, BL_ERR_ARGUMENT, "optimizer_update", "the optimizer %s",
+                 optimizer->owner ? "is a group of another, which has it updated"
+                                  : "belongs to another context");
         return false;
     }
     if (!parameters) {
@@ -69,9 +71,10 @@ typedef struct recording {
     bl_parameter *const *parameters;
     bl_tensor *const *gradients;
     size_t count;
+    bl_optimizer **targets; /* which update them: the optimizer or a group of its */
     bl_tensor **effects;
     size_t effect_count;
-    bl__used_update *notes; /* one a parameter, the unreached ones' unused, and one for the step count */
+    bl__used_update *notes; /* one a parameter, the unreached ones' unused; and one for each step count */
 } recording;
 
 static void assign(recording *r, bl_parameter *state, bl_tensor *value)
@@ -112,17 +115,17 @@ static bl_tensor *apply_rule(recording *r, const bl_optimizer *by, const bl__par
  * state or when the rule gives nothing; what else goes wrong shows in the effects. */
 static bool update_one(recording *r, size_t index)
 {
-    bl_optimizer *by = r->optimizer;
-    bl_parameter *parameter = r->parameters[index];
+    bl_status status = BL_OK;
+    char why[sizeof(r->graph->error.message)];
     const bl__parameter_state *state = NULL;
-    if (bl__optimizer_has_state(by)) {
-        bl_status status;
-        char why[256];
+    bl_parameter *parameter = r->parameters[index];
+    bl_optimizer *by = bl__optimizer_for(r->optimizer, parameter, &status, why, sizeof(why));
+    r->targets[index] = by;
+    if (by && bl__optimizer_has_state(by))
         state = bl__optimizer_state(by, parameter, &status, why, sizeof(why));
-        if (!state) {
-            bl__fail(r->graph, status, "optimizer_update", "%s", why);
-            return false;
-        }
+    if (status != BL_OK) {
+        bl__fail(r->graph, status, "optimizer_update", "%s", why);
+        return false;
     }
     bl_tensor *value = apply_rule(r, by, state, parameter, r->gradients[index]);
     if (!bl__usable(r->graph, by->rule.name, value))
@@ -132,6 +135,13 @@ static bool update_one(recording *r, size_t index)
     return true;
 }
 
+/* Appends the counting of an update by the optimizer or a group of its. */
+static void count_step(recording *r, const bl_optimizer *by, bl__used_update *note)
+{
+    note->value = bl_add_scalar(bl_use(r->graph, by->step), 1);
+    assign(r, by->step, note->value);
+}
+
 /* Appends all of it; the invalid tensor when anything went wrong. */
 static bl_tensor *update_all(recording *r)
 {
@@ -139,49 +149,71 @@ static bl_tensor *update_all(recording *r)
         if (!bl_is_unreached(r->gradients[i]) && !update_one(r, i))
             return &r->graph->invalid;
     }
-    bl_parameter *step = r->optimizer->step;
-    bl_tensor *next = bl_add_scalar(bl_use(r->graph, step), 1);
-    assign(r, step, next);
-    r->notes[r->count].value = next;
+    count_step(r, r->optimizer, &r->notes[r->count]);
+    for (size_t i = 0; i < r->optimizer->group_count; i++)
+        count_step(r, r->optimizer->groups[i].optimizer, &r->notes[r->count + 1 + i]);
     return bl_group(r->graph, r->effects, r->effect_count);
 }
 
-/* Notes what came of each, for bl_optimizer_gradient and bl_optimizer_value. */
-static void note_all(const recording *r)
+void bl__note_updates(const bl_optimizer *optimizer, bl_graph *graph, bl_parameter *const *parameters,
+                      bl_tensor *const *gradients, size_t count, bl__used_update *notes)
 {
-    uint64_t id = r->optimizer->lr->id;
-    for (size_t i = 0; i < r->count; i++) {
-        if (!bl_is_unreached(r->gradients[i]))
-            bl__use_note_update(r->graph, r->parameters[i], id, r->gradients[i], r->notes[i].value,
-                                &r->notes[i]);
+    uint64_t id = optimizer->lr->id;
+    for (size_t i = 0; i < count; i++) {
+        if (!bl_is_unreached(gradients[i]))
+            bl__use_note_update(graph, parameters[i], id, gradients[i], notes[i].value, &notes[i]);
     }
-    bl__used_update *step = &r->notes[r->count];
-    bl__use_note_update(r->graph, r->optimizer->step, id, NULL, step->value, step);
+    notes += count;
+    bl__use_note_update(graph, optimizer->step, id, NULL, notes->value, notes);
+    for (size_t i = 0; i < optimizer->group_count; i++) {
+        notes++;
+        bl__use_note_update(graph, optimizer->groups[i].optimizer->step, id, NULL, notes->value, notes);
+    }
 }
 
-/* `loss`, where it is not NULL, brings the updates of the layers that it is made from. */
+/* Keeps in mind how much state there is before an update is recorded, and goes back to that. */
+static void keep_states(bl_optimizer *optimizer)
+{
+    optimizer->kept_states = optimizer->states.count;
+    for (size_t i = 0; i < optimizer->group_count; i++)
+        keep_states(optimizer->groups[i].optimizer);
+}
+
+static void restore_states(bl_optimizer *optimizer)
+{
+    bl__optimizer_forget(optimizer, optimizer->kept_states);
+    for (size_t i = 0; i < optimizer->group_count; i++)
+        restore_states(optimizer->groups[i].optimizer);
+}
+
+/* `loss`, where it is not NULL, brings the updates of the layers that it is made from. In *targets and *notes
+ * what bl__minimization keeps. */
 static bl_tensor *record(bl_optimizer *optimizer, bl_graph *graph, bl_parameter *const *parameters,
                          bl_tensor *const *gradients, size_t count, const bl_tensor *loss,
-                         bl__used_update **notes)
+                         bl_optimizer ***targets, bl__used_update **notes)
 {
     if (!check(optimizer, graph, parameters, gradients, count))
         return &graph->invalid;
-    size_t most = count * (BL_RULE_SLOTS + 2) + 1 + (loss ? bl__pending_count(graph) : 0);
+    size_t steps = 1 + optimizer->group_count;
+    size_t most = count * (BL_RULE_SLOTS + 2) + steps + (loss ? bl__pending_count(graph) : 0);
     recording r = {.optimizer = optimizer,
                    .graph = graph,
                    .parameters = parameters,
                    .gradients = gradients,
                    .count = count,
+                   .targets = bl__arena_take(&graph->arena, count * sizeof(*r.targets)),
                    .effects = bl__arena_take(&graph->arena, most * sizeof(*r.effects)),
-                   .notes = bl__arena_take(&graph->arena, (count + 1) * sizeof(*r.notes))};
-    if (!r.effects || !r.notes || (loss && !bl__pending_effects(graph, loss, r.effects, &r.effect_count)))
+                   .notes = bl__arena_take(&graph->arena, (count + steps) * sizeof(*r.notes))};
+    if (!r.targets || !r.effects || !r.notes ||
+        (loss && !bl__pending_effects(graph, loss, r.effects, &r.effect_count)))
         return bl__fail(graph, BL_ERR_MEMORY, "optimizer_update", "no memory for the effects");
-    size_t states = optimizer->states.count;
+    keep_states(optimizer);
     bl_tensor *result = update_all(&r);
     if (bl_tensor_valid(result))
-        note_all(&r);
+        bl__note_updates(optimizer, graph, parameters, gradients, count, r.notes);
     else
-        bl__optimizer_forget(optimizer, states);
+        restore_states(optimizer);
+    *targets = r.targets;
     *notes = r.notes;
     return result;
 }
@@ -215,11 +247,13 @@ bl_tensor *bl_optimizer_update(bl_optimizer *optimizer, bl_parameter *const *par
                                bl_tensor *const *gradients, size_t count)
 {
     bl_tensor *result;
+    bl_optimizer **targets;
     bl__used_update *notes;
     bl_graph *graph = graph_of(optimizer, "optimizer_update", gradients, count, &result);
     if (!graph)
         return result;
-    return kept(optimizer, graph, record(optimizer, graph, parameters, gradients, count, NULL, &notes));
+    return kept(optimizer, graph,
+                record(optimizer, graph, parameters, gradients, count, NULL, &targets, &notes));
 }
 
 /* ---- sugar ---- */
@@ -258,7 +292,8 @@ static bl_tensor *minimize_anew(bl_optimizer *optimizer, bl_graph *graph, bl_ten
     }
     if (done->reached == 0)
         return bl__fail(graph, BL_ERR_ARGUMENT, op, "the loss reaches no trainable parameter");
-    return record(optimizer, graph, done->parameters, done->gradients, done->reached, loss, &done->notes);
+    return record(optimizer, graph, done->parameters, done->gradients, done->reached, loss, &done->targets,
+                  &done->notes);
 }
 
 static bl_tensor *minimize(bl_optimizer *optimizer, bl_graph *graph, bl_tensor *loss)
@@ -291,6 +326,12 @@ bl_tensor *bl_minimize(bl_optimizer *optimizer, bl_tensor *loss)
 
 /* ---- what came of it ---- */
 
+/* The id under which updates by an optimizer, or by the one that it is a group of, are noted. */
+static uint64_t noted_as(const bl_optimizer *optimizer)
+{
+    return optimizer->owner ? optimizer->owner->lr->id : optimizer->lr->id;
+}
+
 /* Whether there is an optimizer to ask about a parameter; reported where there is not. */
 static bool check_question(bl_optimizer *optimizer, bl_graph *graph, const char *op,
                            const bl_parameter *parameter)
@@ -308,7 +349,7 @@ bl_tensor *bl_optimizer_gradient(bl_optimizer *optimizer, bl_graph *graph, const
         return NULL;
     if (!check_question(optimizer, graph, op, parameter))
         return &graph->invalid;
-    const bl__used_update *update = bl__use_update(graph, parameter, optimizer->lr->id);
+    const bl__used_update *update = bl__use_update(graph, parameter, noted_as(optimizer));
     if (update && update->gradient)
         return update->gradient;
     return kept(optimizer, graph,
@@ -323,10 +364,10 @@ bl_tensor *bl_optimizer_value(bl_optimizer *optimizer, bl_graph *graph, bl_param
         return NULL;
     if (!check_question(optimizer, graph, op, parameter))
         return &graph->invalid;
-    if (!bl__use_update(graph, optimizer->step, optimizer->lr->id))
+    if (!bl__use_update(graph, optimizer->step, noted_as(optimizer)))
         return kept(optimizer, graph,
                     bl__fail(graph, BL_ERR_NOT_FOUND, op, "%s recorded no update on this graph",
                              optimizer->rule.name));
-    const bl__used_update *update = bl__use_update(graph, parameter, optimizer->lr->id);
+    const bl__used_update *update = bl__use_update(graph, parameter, noted_as(optimizer));
     return update ? update->value : kept(optimizer, graph, bl_use(graph, parameter));
 }

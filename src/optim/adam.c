@@ -1,6 +1,13 @@
 /* Adam and AdamW: steps scaled by running averages of the gradient and of its square. */
 #include "optim/formulas.h"
 
+/* 1 - lr factor, from the step's size -lr / correction, so that all scalars of an update are computed by one
+ * instruction. */
+static bl_tensor *one_minus_lr(bl_tensor *size, bl_tensor *correction, double factor)
+{
+    return bl_add_scalar(bl_mul(size, bl_mul_scalar(correction, factor)), 1);
+}
+
 /* m = beta1 m + (1 - beta1) g
  * v = beta2 v + (1 - beta2) g^2
  * with amsgrad s = max(s, v), else s = v
@@ -13,11 +20,15 @@ static bl_tensor *step(bl_update_call *u, bl_tensor *g, double shrinking)
     bl_tensor *v = u->state[1] = bl__average_square(u->state[1], g, options->beta2);
     if (options->amsgrad)
         v = u->state[2] = bl_maximum(u->state[2], v);
-    bl_tensor *size = bl__rounded(u, bl_neg(bl_div(u->lr, bl__correction(u, options->beta1))));
+    /* Scalars first: their instruction ends where a tensor meets one of them. */
+    bl_tensor *correction = bl__correction(u, options->beta1);
+    bl_tensor *size = bl_neg(bl_div(u->lr, correction));
+    bl_tensor *kept = shrinking == 0 ? NULL : bl__rounded(u, one_minus_lr(size, correction, shrinking));
+    size = bl__rounded(u, size);
     bl_tensor *root = bl__rounded(u, bl_sqrt(bl__correction(u, options->beta2)));
     bl_tensor *scale = bl_add_scalar(bl_div(bl_sqrt(v), root), options->eps);
-    bl_tensor *change = bl_div(bl_mul(m, size), scale);
-    return bl_add(bl__shrunk(u, shrinking), change);
+    bl_tensor *p = kept ? bl_mul(u->parameter, kept) : u->parameter;
+    return bl_add(p, bl_div(bl_mul(m, size), scale));
 }
 
 /* g = g + weight_decay p, and the step. */

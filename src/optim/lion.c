@@ -3,7 +3,7 @@
 
 /* d = sign(beta1 m + (1 - beta1) g)
  * m = beta2 m + (1 - beta2) g
- * p = (1 - lr weight_decay) p - lr d
+ * p = p - lr (d + weight_decay p)
  * Both averages go by the same difference g - m, which makes all of it one group: one pass over memory. */
 static bl_tensor *update(bl_update_call *u)
 {
@@ -11,8 +11,9 @@ static bl_tensor *update(bl_update_call *u)
     bl_tensor *m = u->state[0], *change = bl_sub(u->gradient, m);
     bl_tensor *direction = bl_sign(bl_add(m, bl_mul_scalar(change, 1 - options->beta1)));
     u->state[0] = bl_add(m, bl_mul_scalar(change, 1 - options->beta2));
-    bl_tensor *p = bl__shrunk(u, options->weight_decay);
-    return bl_sub(p, bl_mul(direction, bl__rounded(u, u->lr)));
+    if (options->weight_decay != 0)
+        direction = bl_add(direction, bl_mul_scalar(u->parameter, options->weight_decay));
+    return bl_sub(u->parameter, bl_mul(direction, bl__rounded(u, u->lr)));
 }
 
 bl_lion_options bl_lion_defaults(void)

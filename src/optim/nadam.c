@@ -28,11 +28,11 @@ static bl_tensor *update(bl_update_call *u)
     bl_tensor *product_next = bl_mul(product, next);
     bl_tensor *of_g = bl_div(bl_mul(u->lr, bl_scalar_sub(1, mu)), bl_scalar_sub(1, product));
     bl_tensor *of_m = bl_div(bl_mul(u->lr, next), bl_scalar_sub(1, product_next));
-
+    of_g = bl__rounded(u, of_g), of_m = bl__rounded(u, of_m); /* before a tensor meets a scalar */
     bl_tensor *mean = bl_div(v, bl__rounded(u, bl__correction(u, options->beta2)));
     bl_tensor *scale = bl_add_scalar(bl_sqrt(mean), options->eps);
-    bl_tensor *p = bl_sub(u->parameter, bl_div(bl_mul(g, bl__rounded(u, of_g)), scale));
-    return bl_sub(p, bl_div(bl_mul(m, bl__rounded(u, of_m)), scale));
+    bl_tensor *p = bl_sub(u->parameter, bl_div(bl_mul(g, of_g), scale));
+    return bl_sub(p, bl_div(bl_mul(m, of_m), scale));
 }
 
 static bool scalar_f64(const bl_parameter *parameter, const void *options, bl_dtype *dtype, bl_shape *shape)

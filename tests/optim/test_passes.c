@@ -74,6 +74,8 @@ Test(passes, one_where_the_formula_is_elementwise)
         bl_program *step = bl_compile(context, bl_optimizer_update(optimizer, &p, &gradient, 1));
         cr_assert_eq(bl_program_error(step)->code, BL_OK);
         cr_assert_eq(passes(step), 1, "%s: %zu passes", bl_optimizer_name(optimizer), passes(step));
+        cr_assert_leq(bl_program_instruction_count(step), 3, "%s: scalars, the pass, the step count",
+                      bl_optimizer_name(optimizer));
         bl_program_info info = bl_program_describe(step);
         cr_assert_lt(info.workspace_bytes - info.scratch_bytes, 1024, "%s", bl_optimizer_name(optimizer));
         bl_program_free(step);

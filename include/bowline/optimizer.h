@@ -27,7 +27,8 @@ BL_API const bl_error *bl_optimizer_error(const bl_optimizer *optimizer);
 BL_API void bl_optimizer_clear_error(bl_optimizer *optimizer);
 
 /* Appends the update of each parameter by its gradient, and the step's count. A gradient that is unreached
- * (bl_is_unreached) skips its parameter: no decay, no moments. A parameter given twice is an error.
+ * (bl_is_unreached) skips its parameter: no decay, no moments. A parameter given twice is an error; one that
+ * a group claims is updated by that.
  * Shapes: gradients[i] has the shape and dtype of parameters[i].
  * Returns: one effect for bl_compile, or the graph's invalid tensor (NULL when no gradient knows a graph).
  * Errors: BL_ERR_ARGUMENT, BL_ERR_SHAPE, BL_ERR_DTYPE, BL_ERR_MEMORY, kept by graph and optimizer.

@@ -213,6 +213,7 @@ Test(group, recorded_again)
 
     /* a group more */
     cr_assert_eq(bl_params_set_trainable(m.params, "*.bias", true), BL_OK);
+    record_and_run(&m, main);
     double before = first(m.bias);
     cr_assert_eq(bl_optimizer_add_group(main, m.params, "*.bias", sgd(m.context, 0.125)), BL_OK);
     record_and_run(&m, main);

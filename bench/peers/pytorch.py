@@ -122,7 +122,7 @@ def gpt():
     model = GPT(8192, 256, 4, 8, 256)
     tokens, targets = (torch.randint(0, 8192, (4 * 256,)).view(4, 256) for _ in range(2))
     return training(model, lambda: F.cross_entropy(model(tokens).flatten(0, 1), targets.flatten()),
-                    torch.optim.Adam(model.parameters()))
+                    torch.optim.AdamW(model.parameters()))
 
 
 def tied_head():

@@ -1,5 +1,5 @@
 /* gpt: one training step of a small GPT whose head is tied to its embedding: layer norm before each part,
- * learned positions, causal attention, gelu, Adam. */
+ * learned positions, causal attention, gelu, AdamW. */
 #include "suite.h"
 
 #include <stdio.h>
@@ -117,7 +117,7 @@ static void make(model *m)
     }
     bl_tensor *logits = bl_linear(norm(m, x, "norm"), bl_param(m->graph, m->params, "head.weight"), NULL);
     m->loss = bl_cross_entropy(logits, targets);
-    m->optimizer = bl_adam(m->context, NULL);
+    m->optimizer = bl_adamw(m->context, NULL);
     m->program = bl_compile(m->context, m->loss, bl_minimize(m->optimizer, m->loss));
     bind_integers(m, tokens, VOCABULARY);
     bind_integers(m, targets, VOCABULARY);

@@ -51,8 +51,9 @@ typedef struct bench_case {
     double math;
 } bench_case;
 
-/* Bytes a parameter's element: Adam reads parameter, gradient and two moments, and writes all but the
- * gradient; SGD has no moments; where there is no update, the parameter is read and its gradient written. */
+/* Bytes a parameter's element: Adam, and AdamW, reads parameter, gradient and two moments, and writes all but
+ * the gradient; SGD has no moments; where there is no update, the parameter is read and its gradient written.
+ */
 #define ADAM_BYTES     28.0
 #define SGD_BYTES      12.0
 #define GRADIENT_BYTES 8.0

@@ -1,30 +1,27 @@
 /* Stochastic gradient descent, with momentum. */
 #include "graph/context.h"
-#include "optim/optimizer.h"
-
-#include <math.h>
+#include "optim/formulas.h"
 
 /* g = g + weight_decay p
  * b = momentum b + (1 - dampening) g, at the first update b = g
  * g = b, with nesterov g + momentum b
  * p = p - lr g */
-static bl_tensor *update(bl__update *u)
+static bl_tensor *update(bl_update_call *u)
 {
     const bl_sgd_options *options = u->options;
-    bl_tensor *g = bl__decayed(u, options->weight_decay);
+    bl_tensor *g = bl__decayed(u, options->maximize, options->weight_decay);
     if (options->momentum != 0) {
-        bl_tensor *b = bl_mul_scalar(u->moments[0], options->momentum);
+        bl_tensor *b = bl_mul_scalar(u->state[0], options->momentum);
         if (options->dampening == 0) {
             b = bl_add(b, g); /* at the first update b was 0, so this is g */
         } else {
             bl_tensor *first = bl_equal(u->count, bl_scalar(u->graph, BL_F64, 1));
             b = bl_where(first, g, bl_add(b, bl_mul_scalar(g, 1 - options->dampening)));
         }
-        u->moments[0] = b;
+        u->state[0] = b;
         g = options->nesterov ? bl_add(g, bl_mul_scalar(b, options->momentum)) : b;
     }
-    bl_tensor *lr = bl_cast(u->lr, bl_tensor_dtype(u->parameter));
-    return bl_sub(u->parameter, bl_mul(g, lr));
+    return bl_sub(u->parameter, bl_mul(g, bl__rounded(u, u->lr)));
 }
 
 bl_sgd_options bl_sgd_defaults(void)
@@ -35,9 +32,9 @@ bl_sgd_options bl_sgd_defaults(void)
 bl_optimizer *bl_sgd(bl_context *context, const bl_sgd_options *options)
 {
     bl_sgd_options chosen = options ? *options : bl_sgd_defaults();
-    if (!context || !bl__option_within(context, "sgd", "lr", chosen.lr, 0, INFINITY) ||
-        !bl__option_within(context, "sgd", "momentum", chosen.momentum, 0, INFINITY) ||
-        !bl__option_within(context, "sgd", "weight_decay", chosen.weight_decay, 0, INFINITY))
+    if (!BL__OPTIONS_HOLD(context, "sgd", {"lr", chosen.lr, 0, INFINITY},
+                          {"momentum", chosen.momentum, 0, INFINITY},
+                          {"weight_decay", chosen.weight_decay, 0, INFINITY}))
         return NULL;
     if (!isfinite(chosen.dampening)) {
         bl__report(context, NULL, BL_ERR_ARGUMENT, "sgd", NULL, "dampening is %g", chosen.dampening);
@@ -49,10 +46,14 @@ bl_optimizer *bl_sgd(bl_context *context, const bl_sgd_options *options)
                    chosen.dampening);
         return NULL;
     }
-    bl__rule rule = {.name = "sgd", .update = update};
+    bl_rule rule = {.size = sizeof(rule),
+                    .name = "sgd",
+                    .flags = BL_RULE_PURE,
+                    .options_size = sizeof(chosen),
+                    .update = update};
     if (chosen.momentum != 0) {
-        rule.moments[0] = "momentum";
+        rule.slots[0].name = "momentum";
         rule.counted = chosen.dampening != 0;
     }
-    return bl__optimizer_new(context, &rule, chosen.lr, &chosen, sizeof(chosen));
+    return bl_optimizer_new(context, &rule, chosen.lr, &chosen);
 }

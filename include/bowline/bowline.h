@@ -2,6 +2,7 @@
 #ifndef BOWLINE_BOWLINE_H
 #define BOWLINE_BOWLINE_H
 
+#include "checkpoint.h"
 #include "context.h"
 #include "draw.h"
 #include "error.h"
@@ -19,6 +20,7 @@
 #include "random.h"
 #include "recurrent.h"
 #include "tensor.h"
+#include "tensor_file.h"
 #include "transform.h"
 #include "version.h"
 

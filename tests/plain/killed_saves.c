@@ -1,5 +1,5 @@
 /* Saves that are killed (SIGKILL) at random moments: afterwards there is the file of the save before or of
- * the one that was under way, whole, never a mixture. Goes on for 1000 kills, or as many as fit into 20
+ * the one that was under way, whole, never a mixture. Goes on for 1000 kills, or as many as fit into 10
  * seconds; BOWLINE_KILLS sets another number, without a limit of time. */
 #define _XOPEN_SOURCE 700 /* nanosleep, mkdtemp */
 #include "bowline/bowline.h"

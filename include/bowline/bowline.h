@@ -2,6 +2,7 @@
 #ifndef BOWLINE_BOWLINE_H
 #define BOWLINE_BOWLINE_H
 
+#include "arrays.h"
 #include "checkpoint.h"
 #include "context.h"
 #include "draw.h"

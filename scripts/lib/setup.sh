@@ -37,6 +37,7 @@ need_to_build() {
     [ "$(uname -m)" != x86_64 ] || need "exp and its kin on vectors" libsleef-dev
     need "hash tables, header only" uthash-dev
     need "JSON in checkpoints" libjansson-dev
+    need "compressed arrays of NumPy's, linked statically" zlib1g-dev
 }
 
 # What the tests need besides.

@@ -144,8 +144,8 @@ static int add_piece(const char *data, size_t length, void *user)
     return buffer->failed ? -1 : 0;
 }
 
-/* Whether text is UTF-8; json_string does not tell that from lack of memory. */
-static bool utf8(const char *text)
+/* json_string alone does not tell other text from lack of memory. */
+bool bl__json_utf8(const char *text)
 {
     json_error_t error;
     json_t *packed = json_pack_ex(&error, 0, "s", text);
@@ -156,7 +156,7 @@ static bool utf8(const char *text)
 bool bl__buffer_string(bl__buffer *buffer, const char *text)
 {
     json_t *string = json_string(text);
-    if (!string && !utf8(text))
+    if (!string && !bl__json_utf8(text))
         return false;
     if (!string || json_dump_callback(string, add_piece, buffer, JSON_ENCODE_ANY) != 0)
         buffer->failed = true;

@@ -48,6 +48,8 @@ typedef struct bl__buffer {
 
 void bl__buffer_add(bl__buffer *buffer, const char *data, size_t length);
 void bl__buffer_format(bl__buffer *buffer, const char *format, ...) BL_PRINTF(2, 3);
+/* Whether text is UTF-8. */
+bool bl__json_utf8(const char *text);
 /* Adds a JSON string; false, and nothing added, when the text is no UTF-8. */
 bool bl__buffer_string(bl__buffer *buffer, const char *text);
 void bl__buffer_free(bl__buffer *buffer);

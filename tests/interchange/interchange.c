@@ -123,8 +123,44 @@ static void write_raw(const char *folder)
            "raw.safetensors");
 }
 
+/* What NumPy has of them; the number. */
+static int arrays_of(unsigned char bytes[RAW][MOST], bl_stored_tensor arrays[RAW])
+{
+    int count = 0;
+    for (int i = 0; i < RAW; i++) {
+        if (raw[i].dtype == BL_STORED_BF16)
+            continue;
+        bits(&raw[i], bytes[count]);
+        arrays[count] = raw[i];
+        arrays[count].data = bytes[count];
+        count++;
+    }
+    return count;
+}
+
+static const char *numbered(const char *folder, int number, const char *end)
+{
+    char name[32];
+    snprintf(name, sizeof(name), "%d%s", number, end);
+    return in(folder, name);
+}
+
+static void write_arrays(const char *folder)
+{
+    unsigned char bytes[RAW][MOST];
+    bl_stored_tensor arrays[RAW];
+    size_t count = (size_t)arrays_of(bytes, arrays);
+    for (size_t i = 0; i < count; i++)
+        expect(bl_npy_write(context, numbered(folder, (int)i, ".npy"), &arrays[i]) == BL_OK, arrays[i].name);
+#if BL__ZLIB
+    expect(bl_npz_write(context, in(folder, "stored.npz"), arrays, count, false) == BL_OK, "stored.npz");
+    expect(bl_npz_write(context, in(folder, "deflated.npz"), arrays, count, true) == BL_OK, "deflated.npz");
+#endif
+}
+
 static void write_all(const char *folder)
 {
+    write_arrays(folder);
     bl_params *p = model(true);
     bl_save_options options = bl_save_defaults();
     numbers(bl_params_find(p, "head.weight"), 1);
@@ -164,6 +200,38 @@ static void check_raw(const char *folder)
     bl_tensor_file_close(file);
 }
 
+static void expect_array(const bl_stored_tensor *wanted, const bl_arrays *arrays, const char *name)
+{
+    bl_stored_tensor found;
+    size_t bytes = bl_stored_bytes(wanted);
+    expect(bl_arrays_find(arrays, name, &found) && found.dtype == wanted->dtype &&
+               bl_shape_equal(found.shape, wanted->shape) &&
+               (bytes == 0 || memcmp(found.data, wanted->data, bytes) == 0),
+           wanted->name);
+}
+
+static void check_arrays(const char *folder)
+{
+    static const char *const ends[] = {".npy", "-fortran.npy", "-big.npy", "-v2.npy", "-v3.npy"};
+    unsigned char bytes[RAW][MOST];
+    bl_stored_tensor wanted[RAW];
+    int count = arrays_of(bytes, wanted);
+    for (int i = 0; i < count * 5; i++) {
+        bl_arrays *arrays = bl_arrays_read(context, numbered(folder, i / 5, ends[i % 5]));
+        expect_array(&wanted[i / 5], arrays, "");
+        bl_arrays_free(arrays);
+    }
+#if BL__ZLIB
+    for (int deflated = 0; deflated < 2; deflated++) {
+        bl_arrays *arrays = bl_arrays_read(context, in(folder, deflated ? "deflated.npz" : "stored.npz"));
+        expect(arrays && bl_arrays_count(arrays) == (size_t)count, "an .npz");
+        for (int i = 0; i < count; i++)
+            expect_array(&wanted[i], arrays, wanted[i].name);
+        bl_arrays_free(arrays);
+    }
+#endif
+}
+
 /* What a half holds of a value: half of the last place off. */
 static void expect_close(const bl_parameter *parameter, int seed, double relative, double absolute)
 {
@@ -190,6 +258,7 @@ static void check_model(const char *folder, const char *name, double relative, d
 static void check_all(const char *folder)
 {
     check_raw(folder);
+    check_arrays(folder);
     check_model(folder, "canonical.safetensors", 0, 0);
     check_model(folder, "alias.safetensors", 0, 0);
     check_model(folder, "both.safetensors", 0, 0);

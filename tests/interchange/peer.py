@@ -93,7 +93,39 @@ def check_sharded(folder):
             same(tensors["head.weight"], "F32", numbers(1, WEIGHT))
 
 
+def numpy_arrays():
+    """What NumPy has of RAW."""
+    return {name: bits(name, dtype, shape) for name, dtype, shape in RAW if dtype != "BF16"}
+
+
+def check_arrays(folder):
+    expected = numpy_arrays()
+    found = {name: np.load(os.path.join(folder, f"{i}.npy"), allow_pickle=False) for i, name in enumerate(expected)}
+    archives = [name for name in ("stored.npz", "deflated.npz") if os.path.exists(os.path.join(folder, name))]
+    for arrays in [found] + [np.load(os.path.join(folder, name), allow_pickle=False) for name in archives]:
+        assert list(arrays) == list(expected)
+        for name, array in expected.items():
+            assert arrays[name].dtype == array.dtype and arrays[name].shape == array.shape, name
+            assert arrays[name].tobytes() == array.tobytes(), name
+
+
+def write_arrays(folder):
+    arrays = numpy_arrays()
+    for i, array in enumerate(arrays.values()):
+        np.save(os.path.join(folder, f"{i}.npy"), array)
+        np.save(os.path.join(folder, f"{i}-fortran.npy"), np.array(array, order="F"))
+        np.save(os.path.join(folder, f"{i}-big.npy"), array.astype(array.dtype.newbyteorder(">")))
+        with open(os.path.join(folder, f"{i}-v2.npy"), "wb") as file:
+            np.lib.format.write_array(file, array, version=(2, 0))
+        with open(os.path.join(folder, f"{i}-v3.npy"), "wb") as file:
+            np.lib.format.write_array(file, array, version=(3, 0))
+    np.savez(os.path.join(folder, "stored.npz"), **arrays)
+    np.savez_compressed(os.path.join(folder, "deflated.npz"), **arrays)
+
+
 def write_all(folder):
+    write_arrays(folder)
+
     def path(name):
         return os.path.join(folder, name)
 
@@ -120,6 +152,6 @@ if __name__ == "__main__":
     if sys.argv[1] == "write":
         write_all(sys.argv[2])
     else:
-        for check in (check_raw, check_tied, check_halves, check_sharded):
+        for check in (check_raw, check_tied, check_halves, check_sharded, check_arrays):
             check(sys.argv[2])
             print(f"{check.__name__}: as it should be")

@@ -67,8 +67,11 @@ static bl_status make_temporary(bl__atomic_file *file, int mode)
         if (file->descriptor >= 0 || errno != EEXIST)
             break;
     }
-    if (file->descriptor < 0)
-        return fail_io(file, "a temporary file beside it cannot be made", errno);
+    if (file->descriptor < 0) {
+        int code = errno;
+        file->temporary[0] = '\0'; /* what stands there is not ours */
+        return fail_io(file, "a temporary file beside it cannot be made", code);
+    }
     if (mode >= 0 && fchmod(file->descriptor, (mode_t)mode) != 0)
         return fail_io(file, "the permissions of the old file cannot be given to the new one", errno);
     return BL_OK;

@@ -140,6 +140,55 @@ Test(tensor_file, the_bytes_of_a_small_file)
     free(bytes);
 }
 
+Test(tensor_file, what_cannot_be_written)
+{
+    const float values[2] = {0};
+    const bl_metadata twice[] = {{"k", "1"}, {"k", "2"}}, missing[] = {{"k", NULL}},
+                      bytes[] = {{"k", "\xff"}};
+    const struct {
+        bl_stored_tensor tensors[2];
+        bl_status status;
+        const char *part;
+    } cases[] = {
+        {{{NULL, BL_STORED_F32, BL_SHAPE(2), values}}, BL_ERR_ARGUMENT, "NULL or empty"},
+        {{{"", BL_STORED_F32, BL_SHAPE(2), values}}, BL_ERR_ARGUMENT, "NULL or empty"},
+        {{{"__metadata__", BL_STORED_F32, BL_SHAPE(2), values}}, BL_ERR_ARGUMENT, "no tensor can be named"},
+        {{{"\xc3", BL_STORED_F32, BL_SHAPE(2), values}}, BL_ERR_ARGUMENT, "is not UTF-8"},
+        {{{"a", BL_STORED_COUNT, BL_SHAPE(2), values}}, BL_ERR_DTYPE, "a has an unknown dtype"},
+        {{{"a", BL_STORED_F32, {9, {1}}, values}}, BL_ERR_SHAPE, "a has an invalid shape"},
+        {{{"a", BL_STORED_F32, {-1, {1}}, values}}, BL_ERR_SHAPE, "a has an invalid shape"},
+        {{{"a", BL_STORED_F32, BL_SHAPE(2, -1), values}}, BL_ERR_SHAPE, "a has the invalid shape [2,-1]"},
+        {{{"a", BL_STORED_F64, BL_SHAPE(INT64_MAX / 4), values}}, BL_ERR_OVERFLOW, "cannot be counted"},
+        {{{"a", BL_STORED_F32, BL_SHAPE(2), NULL}}, BL_ERR_ARGUMENT, "the values of a are NULL"},
+    };
+    const char *path = folder_path("x");
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        cr_expect_eq(bl_tensor_file_write(context, path, cases[i].tensors, 1, NULL), cases[i].status, "%zu",
+                     i);
+        cr_expect(error_says(bl_context_error(context), cases[i].status,
+                             "bl_tensor_file_write: ", cases[i].part, NULL),
+                  "wanted \"%s\", got %s", cases[i].part, error_text(bl_context_error(context)));
+    }
+    const bl_stored_tensor same[] = {{"a", BL_STORED_F32, BL_SHAPE(2), values},
+                                     {"a", BL_STORED_F32, BL_SHAPE(1), values}};
+    cr_expect_eq(bl_tensor_file_write(context, path, same, 2, NULL), BL_ERR_ARGUMENT);
+    cr_expect(error_says(bl_context_error(context), BL_ERR_ARGUMENT, "the name a is given twice", NULL));
+    cr_expect_eq(bl_tensor_file_write(context, path, NULL, 2, NULL), BL_ERR_ARGUMENT);
+    bl_tensor_file_options options = bl_tensor_file_defaults();
+    options.metadata_count = 2;
+    cr_expect_eq(bl_tensor_file_write(context, path, same, 1, &options), BL_ERR_ARGUMENT);
+    options.metadata = twice;
+    cr_expect_eq(bl_tensor_file_write(context, path, same, 1, &options), BL_ERR_ARGUMENT);
+    cr_expect(error_says(bl_context_error(context), BL_ERR_ARGUMENT, "the metadata k is given twice", NULL));
+    options.metadata_count = 1;
+    options.metadata = missing;
+    cr_expect_eq(bl_tensor_file_write(context, path, same, 1, &options), BL_ERR_ARGUMENT);
+    options.metadata = bytes;
+    cr_expect_eq(bl_tensor_file_write(context, path, same, 1, &options), BL_ERR_ARGUMENT);
+    cr_expect(error_says(bl_context_error(context), BL_ERR_ARGUMENT, "the metadata k are not UTF-8", NULL));
+    folder_expect_only(NULL);
+}
+
 Test(tensor_file, a_file_of_nothing)
 {
     const char *path = folder_path("nothing.safetensors");

@@ -1,6 +1,6 @@
 /* Saves that are killed (SIGKILL) at random moments: afterwards there is the file of the save before or of
- * the one that was under way, whole, never a mixture. Goes on for 1000 kills, or as many as fit into 10
- * seconds; BOWLINE_KILLS sets another number, without a limit of time. */
+ * the one that was under way, whole, never a mixture; then the same of a sharded set. Goes on for 1000 kills,
+ * or as many as fit into 10 seconds; BOWLINE_KILLS sets another number, without a limit of time. */
 #define _XOPEN_SOURCE 700 /* nanosleep, mkdtemp */
 #include "bowline/bowline.h"
 #include "support/counts.h"
@@ -44,11 +44,14 @@ static void destroy(model *m)
 static bool save(model *m, int64_t version, const char *path)
 {
     static float values[COUNT];
+    bl_save_options options = bl_save_defaults();
+    options.file.max_shard_bytes =
+        COUNT; /* where the path is an index: the values and the version stand apart */
     for (int i = 0; i < COUNT; i++)
         values[i] = (float)version;
     return bl_parameter_write(m->weight, values, sizeof(values)) == BL_OK &&
            bl_parameter_write(m->version, &version, sizeof(version)) == BL_OK &&
-           bl_params_save(m->params, path, NULL) == BL_OK;
+           bl_params_save(m->params, path, &options) == BL_OK;
 }
 
 /* The version of the file, -1 when it is not whole. */
@@ -78,17 +81,18 @@ static void child(int64_t first, const char *path)
     }
 }
 
-/* Removes what a killed save left over: how many files, of which there is at most one. */
-static int clean(const char *folder)
+/* Removes the temporary files that a killed save left over: how many, of which there is at most one. With
+ * `all` every other file too. */
+static int clean(const char *folder, bool all)
 {
     int count = 0;
     char path[600];
     DIR *opened = opendir(folder);
     for (struct dirent *entry; opened && (entry = readdir(opened));) {
-        if (strncmp(entry->d_name, "model.tmp.", 10) == 0) {
-            snprintf(path, sizeof(path), "%s/%.255s", folder, entry->d_name);
-            count += unlink(path) == 0;
-        }
+        bool temporary = strstr(entry->d_name, ".tmp.");
+        snprintf(path, sizeof(path), "%s/%.255s", folder, entry->d_name);
+        if (temporary || all)
+            count += unlink(path) == 0 && temporary;
     }
     if (opened)
         closedir(opened);
@@ -134,7 +138,7 @@ static bool run(model *m, const char *folder, const char *path, long kills, doub
         double moment = (0.0005 + 4 * span) * (random >> 8) / (1 << 24);
         if (!kill_one(version + 1, path, (long)(1e9 * moment)))
             return false;
-        int left = clean(folder);
+        int left = clean(folder, false);
         int64_t found = version_of(m, path);
         if (found < version || left > 1) {
             fprintf(stderr, "killed_saves: version %lld after %lld, %d files left over\n", (long long)found,
@@ -145,8 +149,8 @@ static bool run(model *m, const char *folder, const char *path, long kills, doub
         replaced += found > version;
         version = found;
     }
-    printf("%ld kills: %ld in the middle of a save, %ld after another file had taken its place\n", done, torn,
-           replaced);
+    printf("%s: %ld kills, %ld in the middle of a save, %ld after another file had taken its place\n", path,
+           done, torn, replaced);
     counts_add("killed_saves", done);
     return torn > 0;
 }
@@ -154,17 +158,18 @@ static bool run(model *m, const char *folder, const char *path, long kills, doub
 int main(void)
 {
     const char *asked = getenv("BOWLINE_KILLS"), *base = getenv("TMPDIR");
-    char folder[300], path[320];
+    char folder[300], path[340];
     long kills = asked ? strtol(asked, NULL, 10) : 1000;
     snprintf(folder, sizeof(folder), "%.255s/bowline-kills-XXXXXX", base && *base ? base : "/tmp");
     if (!mkdtemp(folder))
         return 1;
-    snprintf(path, sizeof(path), "%s/model", folder);
     model m = make();
+    snprintf(path, sizeof(path), "%s/model", folder);
     bool good = run(&m, folder, path, kills, asked ? 0 : 10);
+    snprintf(path, sizeof(path), "%s/model.index.json", folder);
+    good = good && run(&m, folder, path, kills / 5, asked ? 0 : 4);
     destroy(&m);
-    clean(folder);
-    unlink(path);
+    clean(folder, true);
     rmdir(folder);
     return !good;
 }

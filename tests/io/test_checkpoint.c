@@ -1,5 +1,6 @@
 /* Saving and loading parameters: ties kept, every refusal with its message, and all or nothing. */
 #include "bowline/bowline.h"
+#include "graph/parameter.h"
 #include "io/folder.h"
 #include "support/errors.h"
 #include "support/failing_allocator.h"
@@ -584,6 +585,32 @@ Test(checkpoint, errors)
     cr_expect_eq(bl_params_load(p, folder_path("bad"), NULL), BL_ERR_FORMAT);
     cr_expect_eq(bl_params_save(p, folder_path("bad.json"), NULL), BL_ERR_ARGUMENT);
     cr_expect(error_says(bl_context_error(context), BL_ERR_ARGUMENT, "an index ends in .index.json", NULL));
+    bl_params_free(p);
+}
+
+/* While a run has a parameter: here its marks are set as a run sets them. */
+Test(checkpoint, parameters_in_use)
+{
+    const char *path = folder_path("model");
+    bl_params *p = model(false, 1), *other = model(false, 50);
+    bl_parameter *last = bl_params_find(p, "embedding.weight");
+    cr_assert_eq(bl_params_save(other, path, NULL), BL_OK);
+    cr_assert(bl__parameter_enter(last, false));
+    cr_expect_eq(bl_params_load(p, path, NULL), BL_ERR_BUSY);
+    cr_expect(error_says(bl_params_error(p), BL_ERR_BUSY,
+                         "bl_params_load: embedding.weight is in use by a run", NULL));
+    cr_expect_eq(first_of(p, "head.weight"), 1, "those before it have not changed");
+    cr_expect_eq(bl_params_save(p, folder_path("read"), NULL), BL_OK, "two may read");
+    bl__parameter_leave(last, false);
+    cr_assert(bl__parameter_enter(last, true));
+    bl_params_clear_error(p);
+    cr_expect_eq(bl_params_save(p, path, NULL), BL_ERR_BUSY);
+    cr_expect(error_says(bl_params_error(p), BL_ERR_BUSY,
+                         "bl_params_save: embedding.weight is in use by a run", NULL));
+    bl__parameter_leave(last, true);
+    cr_expect_eq(bl_params_load(p, path, NULL), BL_OK, "and nothing is held any more");
+    cr_expect_eq(first_of(p, "head.weight"), 50);
+    bl_params_free(other);
     bl_params_free(p);
 }
 

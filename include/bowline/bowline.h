@@ -2,6 +2,8 @@
 #ifndef BOWLINE_BOWLINE_H
 #define BOWLINE_BOWLINE_H
 
+#include "arrays.h"
+#include "checkpoint.h"
 #include "context.h"
 #include "draw.h"
 #include "error.h"
@@ -21,6 +23,7 @@
 #include "random.h"
 #include "recurrent.h"
 #include "tensor.h"
+#include "tensor_file.h"
 #include "transform.h"
 #include "version.h"
 

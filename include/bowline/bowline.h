@@ -18,6 +18,7 @@
 #include "program.h"
 #include "random.h"
 #include "recurrent.h"
+#include "schedule.h"
 #include "tensor.h"
 #include "transform.h"
 #include "version.h"

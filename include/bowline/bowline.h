@@ -8,6 +8,7 @@
 #include "export.h"
 #include "grad.h"
 #include "gradcheck.h"
+#include "gradients.h"
 #include "graph.h"
 #include "op.h"
 #include "opcheck.h"

@@ -77,6 +77,7 @@
 #define bl_accumulator_add(...)           bl_at(bl_accumulator_add(__VA_ARGS__), __FILE__, __LINE__)
 #define bl_accumulator_clear(...)         bl_at(bl_accumulator_clear(__VA_ARGS__), __FILE__, __LINE__)
 #define bl_ema_update(...)                bl_at(bl_ema_update(__VA_ARGS__), __FILE__, __LINE__)
+#define bl_ema_follow(...)                bl_at(bl_ema_follow(__VA_ARGS__), __FILE__, __LINE__)
 #define bl_ema_value(...)                 bl_at(bl_ema_value(__VA_ARGS__), __FILE__, __LINE__)
 #define bl_loss_scaler_scale(...)         bl_at(bl_loss_scaler_scale(__VA_ARGS__), __FILE__, __LINE__)
 #define bl_loss_scaler_unscale(...)       bl_at(bl_loss_scaler_unscale(__VA_ARGS__), __FILE__, __LINE__)
@@ -91,6 +92,7 @@
 #define bl_optimizer_update(...)          bl_at(bl_optimizer_update(__VA_ARGS__), __FILE__, __LINE__)
 #define bl_minimize(...)                  bl_at(bl_minimize(__VA_ARGS__), __FILE__, __LINE__)
 #define bl_optimizer_gradient(...)        bl_at(bl_optimizer_gradient(__VA_ARGS__), __FILE__, __LINE__)
+#define bl_optimizer_value(...)           bl_at(bl_optimizer_value(__VA_ARGS__), __FILE__, __LINE__)
 
 /* element-wise functions, logic, activations */
 #define bl_minimum(...)          bl_at(bl_minimum(__VA_ARGS__), __FILE__, __LINE__)

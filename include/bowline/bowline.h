@@ -4,6 +4,7 @@
 
 #include "accumulator.h"
 #include "context.h"
+#include "data.h"
 #include "draw.h"
 #include "ema.h"
 #include "error.h"

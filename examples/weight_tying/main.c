@@ -1,4 +1,5 @@
 /* The weight-tying experiment: one model, trained with its embedding tied to its output layer and without. */
+#include "explain.h"
 #include "files.h"
 #include "message.h"
 #include "options.h"
@@ -20,10 +21,16 @@ static bl_status train_and_report(const options *asked, experiment *made, histor
     bl_status status = asked->quiet ? BL_OK : report_models(asked, made);
     if (status != BL_OK)
         return status;
+    if (asked->explain)
+        status = explain(made, "before training");
+    if (status != BL_OK)
+        return status;
     fflush(stdout); /* the progress line goes to stderr and comes after */
     progress line = progress_begin(!asked->quiet);
     status = train(made, losses, &line);
     progress_end(&line);
+    if (status == BL_OK && asked->explain)
+        status = explain(made, "after training");
     if (status != BL_OK)
         return status;
     if (!asked->quiet)

@@ -28,6 +28,7 @@
 #include "schedule.h"
 #include "tensor.h"
 #include "transform.h"
+#include "uses.h"
 #include "version.h"
 
 #include "locations.h" /* last: it wraps the builders declared above */

@@ -82,6 +82,7 @@
 #define bl_loss_scaler_scale(...)         bl_at(bl_loss_scaler_scale(__VA_ARGS__), __FILE__, __LINE__)
 #define bl_loss_scaler_unscale(...)       bl_at(bl_loss_scaler_unscale(__VA_ARGS__), __FILE__, __LINE__)
 #define bl_loss_scaler_step(...)          bl_at(bl_loss_scaler_step(__VA_ARGS__), __FILE__, __LINE__)
+#define bl_gradient_cosine(...)           bl_at(bl_gradient_cosine(__VA_ARGS__), __FILE__, __LINE__)
 #define bl_gradient(...)                  bl_at(bl_gradient(__VA_ARGS__), __FILE__, __LINE__)
 #define bl_vjp(...)                       bl_at(bl_vjp(__VA_ARGS__), __FILE__, __LINE__)
 #define bl_jacobian(...)                  bl_at(bl_jacobian(__VA_ARGS__), __FILE__, __LINE__)

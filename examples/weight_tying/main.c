@@ -1,5 +1,6 @@
 /* The weight-tying experiment: one model, trained with its embedding tied to its output layer and without. */
 #include "checkpoint.h"
+#include "explain.h"
 #include "files.h"
 #include "message.h"
 #include "options.h"
@@ -21,10 +22,16 @@ static bl_status train_and_report(const options *asked, experiment *made, histor
     bl_status status = asked->quiet ? BL_OK : report_models(asked, made, losses->first);
     if (status != BL_OK)
         return status;
+    if (asked->explain)
+        status = explain(made, "before training");
+    if (status != BL_OK)
+        return status;
     fflush(stdout); /* the progress line goes to stderr and comes after */
     progress line = progress_begin(!asked->quiet);
     status = train(made, losses, &line);
     progress_end(&line);
+    if (status == BL_OK && asked->explain)
+        status = explain(made, "after training");
     if (status != BL_OK)
         return status;
     if (!asked->quiet)

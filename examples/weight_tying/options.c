@@ -32,6 +32,7 @@ static const char help[] =
     "  --save FILE        afterwards keep both models and Adam's state in a safetensors file\n"
     "  --load FILE        go on from such a file: --steps more, with its learning rate unless --lr is given\n"
     "  --no-plot          draw no pictures: no loss.png, no graph.svg\n"
+    "  --explain          say what each use of the tied weight gives to its gradient, before and after\n"
     "  --quiet            print only the essentials\n"
     "  --help             this text\n"
     "\n"
@@ -118,6 +119,9 @@ static bool take(int option, const char *value, options *out)
     case 'p':
         out->plot = false;
         return true;
+    case 'e':
+        out->explain = true;
+        return true;
     default: /* 'q' */
         out->quiet = true;
         return true;
@@ -127,12 +131,19 @@ static bool take(int option, const char *value, options *out)
 parsed parse_options(int argc, char **argv, options *out)
 {
     static const struct option known[] = {
-        {"steps", required_argument, NULL, 's'}, {"seed", required_argument, NULL, 'S'},
-        {"lr", required_argument, NULL, 'l'},    {"out", required_argument, NULL, 'o'},
-        {"seeds", required_argument, NULL, 'k'}, {"init", required_argument, NULL, 'i'},
-        {"load", required_argument, NULL, 'L'},  {"save", required_argument, NULL, 'w'},
-        {"no-plot", no_argument, NULL, 'p'},     {"quiet", no_argument, NULL, 'q'},
-        {"help", no_argument, NULL, 'h'},        {NULL, 0, NULL, 0},
+        {"steps", required_argument, NULL, 's'},
+        {"seed", required_argument, NULL, 'S'},
+        {"lr", required_argument, NULL, 'l'},
+        {"out", required_argument, NULL, 'o'},
+        {"seeds", required_argument, NULL, 'k'},
+        {"init", required_argument, NULL, 'i'},
+        {"load", required_argument, NULL, 'L'},
+        {"save", required_argument, NULL, 'w'},
+        {"no-plot", no_argument, NULL, 'p'},
+        {"quiet", no_argument, NULL, 'q'},
+        {"explain", no_argument, NULL, 'e'},
+        {"help", no_argument, NULL, 'h'},
+        {NULL, 0, NULL, 0},
     };
     *out = (options){.steps = 2000, .lr = 0.001, .out = "out/weight_tying", .plot = true};
     opterr = 0; /* the lines are this file's */

@@ -15,6 +15,7 @@ typedef struct options {
     first_values init; /* of the untied model's embedding */
     const char *out;   /* the folder that the files go to */
     bool plot;         /* draw pictures, by gnuplot and dot */
+    bool explain;      /* say what each use of the tied weight gives to its gradient */
     bool quiet;
     const char *load; /* a file to go on from, or NULL */
     const char *save; /* a file for the state after the run, or NULL */

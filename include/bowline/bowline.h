@@ -2,15 +2,20 @@
 #ifndef BOWLINE_BOWLINE_H
 #define BOWLINE_BOWLINE_H
 
+#include "accumulator.h"
 #include "arrays.h"
 #include "checkpoint.h"
 #include "context.h"
+#include "data.h"
 #include "draw.h"
+#include "ema.h"
 #include "error.h"
 #include "export.h"
 #include "grad.h"
 #include "gradcheck.h"
+#include "gradients.h"
 #include "graph.h"
+#include "loss_scaler.h"
 #include "op.h"
 #include "opcheck.h"
 #include "ops.h"
@@ -22,9 +27,11 @@
 #include "program.h"
 #include "random.h"
 #include "recurrent.h"
+#include "schedule.h"
 #include "tensor.h"
 #include "tensor_file.h"
 #include "transform.h"
+#include "uses.h"
 #include "version.h"
 
 #include "locations.h" /* last: it wraps the builders declared above */

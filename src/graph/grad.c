@@ -1,6 +1,7 @@
 /* Reverse-mode differentiation: one walk over the tape, backwards, appending gradient nodes. */
 #include "bowline/grad.h"
 #include "bowline/ops.h"
+#include "graph/flow.h"
 #include "graph/rewrite.h"
 #include "graph/text.h"
 #include "ops/joint.h"
@@ -496,4 +497,41 @@ bl_tensor *bl_gradient(bl_tensor *output, bl_tensor *wrt)
 bool bl_is_unreached(const bl_tensor *gradient)
 {
     return bl_tensor_valid(gradient) && gradient->unreached;
+}
+
+/* ---- a single node ---- */
+
+bl_tensor *bl__flow_through(bl_graph *graph, bl__node *node, size_t input, bl_tensor **cotangents)
+{
+    backward b = {.graph = graph};
+    bl_tensor *target = node->inputs[input], *outputs[BL_MAX_OUTPUTS], *gradient = NULL;
+    size_t count = node->input_count;
+    bl_tensor **gradients = bl__arena_take(&graph->scratch, count * sizeof(*gradients));
+    bool *needed = bl__arena_take(&graph->scratch, count * sizeof(*needed));
+    if (!gradients || !needed) {
+        out_of_memory(&b);
+        return &graph->invalid;
+    }
+    for (size_t i = 0; i < count; i++) {
+        gradients[i] = NULL;
+        needed[i] = i == input;
+    }
+    int64_t first = graph->node_count;
+    if (!stops(&b, node)) {
+        for (int i = 0; i < node->op->output_count; i++)
+            outputs[i] = &node->outputs[i];
+        bl_vjp_call call = {node->op,     graph,  bl__attributes(node),
+                            node->inputs, count,  outputs,
+                            cotangents,   needed, gradients};
+        if (node->op->vjp)
+            node->op->vjp(&call);
+        else
+            bl__decomposed_vjp(&call);
+        gradient = gradients[input];
+    }
+    if (graph->error.code == BL_OK && gradient && check_gradient(graph, node, gradient, target))
+        gradient = fit(gradient, target);
+    if (graph->error.code == BL_OK)
+        locate(&b, first, node);
+    return graph->error.code == BL_OK ? gradient : &graph->invalid;
 }

@@ -66,6 +66,7 @@ bl_optimizer *bl_optimizer_new(bl_context *context, const bl_rule *rule, double 
     }
     if (rule->options_size > 0)
         memcpy(optimizer->options, options, rule->options_size);
+    optimizer->initial_lr = lr;
     memcpy(optimizer->lr->data, &lr, sizeof(lr));
     return optimizer;
 }

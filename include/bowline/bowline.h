@@ -2,6 +2,7 @@
 #ifndef BOWLINE_BOWLINE_H
 #define BOWLINE_BOWLINE_H
 
+#include "check.h"
 #include "context.h"
 #include "draw.h"
 #include "error.h"

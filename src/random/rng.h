@@ -12,8 +12,10 @@
 
 struct bl_rng {
     bl_context *context;
+    uint64_t seed; /* only told on */
     uint32_t state[BL__RNG_WORDS];
     uint32_t next; /* index of the next word; BL__RNG_WORDS: the state must be twisted first */
+    bool is_new;   /* it has not been twisted since it was seeded */
     bool has_normal;
     double normal; /* the second value of the last pair below 16 elements, before scale and shift; shared by
                       both dtypes, kept across every other kind of draw, dropped by a new seed */

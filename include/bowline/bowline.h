@@ -3,6 +3,7 @@
 #define BOWLINE_BOWLINE_H
 
 #include "check.h"
+#include "checkpoint.h"
 #include "context.h"
 #include "draw.h"
 #include "error.h"
@@ -22,6 +23,7 @@
 #include "random.h"
 #include "recurrent.h"
 #include "tensor.h"
+#include "tensor_file.h"
 #include "transform.h"
 #include "version.h"
 

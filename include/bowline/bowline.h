@@ -24,6 +24,7 @@
 #include "recurrent.h"
 #include "tensor.h"
 #include "tensor_file.h"
+#include "training_state.h"
 #include "transform.h"
 #include "version.h"
 

@@ -54,6 +54,10 @@ static inline double bl__rng_unit_f64(bl_rng *rng)
     return (double)(bl__rng_words(rng) & 0x1fffffffffffffU) * 0x1p-53;
 }
 
+/* Reads BL_RNG_STATE_BYTES bytes into a generator, but for its context; false when they are no state, and
+ * then the generator is none any more. */
+bool bl__rng_take_state(bl_rng *rng, const void *state);
+
 /* Reports BL_ERR_ARGUMENT for the function bl_OP; `rng` may be NULL. */
 bl_status bl__rng_fail(bl_rng *rng, const char *op, const char *complaint);
 /* Whether there are a generator and, unless count is 0, an array; reports it when not. */

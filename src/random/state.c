@@ -62,9 +62,9 @@ bl_status bl_rng_get_state(const bl_rng *rng, void *state, size_t bytes)
     return BL_OK;
 }
 
-/* Reads a state into a generator that nobody uses yet; false when the bytes are none. */
-static bool take(bl_rng *rng, const unsigned char *from)
+bool bl__rng_take_state(bl_rng *rng, const void *state)
 {
+    const unsigned char *from = state;
     uint64_t left = get(from + AT_LEFT, 4), next = get(from + AT_NEXT, 8), normal = get(from + AT_NORMAL, 8);
     uint64_t has_normal = get(from + AT_HAS_NORMAL, 4);
     rng->is_new = left == 1 && next == 0;
@@ -93,7 +93,7 @@ bl_status bl_rng_set_state(bl_rng *rng, const void *state, size_t bytes)
     bl_rng taken = {.context = rng->context};
     if (bytes != BL_RNG_STATE_BYTES)
         return bl__rng_fail(rng, "rng_set_state", "a state is 5056 bytes");
-    if (!take(&taken, state))
+    if (!bl__rng_take_state(&taken, state))
         return bl__rng_fail(rng, "rng_set_state", "the bytes are no state of a generator");
     *rng = taken;
     return BL_OK;

@@ -49,7 +49,8 @@ typedef struct bl_not_finite {
     const char *scope;
     const char *file;
     int line;
-    const char *name; /* of an input or a state */
+    const char *name; /* of an input or a state; of a result that one parameter's update alone is made from,
+                         of that parameter */
     bl_dtype dtype;   /* of the whole value, with its shape */
     bl_shape shape;
     bl_shape index;    /* of the first element that must not be, row by row */
@@ -61,7 +62,7 @@ typedef struct bl_not_finite {
 /* What the program's last run found, if it ended with BL_ERR_NOT_FINITE.
  * Returns: the record; its kind is BL_NOT_FINITE_NOTHING for any other run, NULL and the invalid program.
  * Errors: none. Ownership: a value; its texts are good until the next run of the program or its end, and the
- * name of a state until that is named anew. Threads: the context's. */
+ * name of a parameter or buffer until that is named anew. Threads: the context's. */
 BL_API bl_not_finite bl_program_not_finite(const bl_program *program);
 
 BL_END_DECLS

@@ -235,6 +235,36 @@ static bool has_such_operand(const bl_program *p, const bl__call *call)
     return false;
 }
 
+/* Marks what is made from a value, after the last look at the marks of this run. */
+static void mark_uses(bl_program *p, size_t instruction, size_t output)
+{
+    for (size_t i = 0; i < p->storage_count; i++)
+        p->storages[i].is_not_finite = false;
+    p->storages[p->instructions[instruction].call.outputs[output]->storage].is_not_finite = true;
+    for (size_t i = instruction + 1; i < p->instruction_count; i++) {
+        const bl__call *call = &p->instructions[i].call;
+        for (size_t k = 0; has_such_operand(p, call) && k < call->output_count; k++)
+            p->storages[call->outputs[k]->storage].is_not_finite = true;
+    }
+}
+
+/* The state of the one parameter whose new value is made from a result, which may be far from it; SIZE_MAX
+ * when there is none, or more than one. */
+static size_t only_parameter(bl_program *p, size_t instruction, size_t output)
+{
+    size_t found = SIZE_MAX;
+    mark_uses(p, instruction, output);
+    for (size_t i = 0; i < p->effect_count; i++) {
+        const bl__effect *effect = &p->effects[i];
+        if (!p->storages[effect->value->storage].is_not_finite || p->states[effect->state].parameter->buffer)
+            continue;
+        if (found != SIZE_MAX)
+            return SIZE_MAX;
+        found = effect->state;
+    }
+    return found;
+}
+
 static bl_status refuse_result(bl_program *p, size_t instruction, size_t output, bool from_operand,
                                const finding *found)
 {
@@ -244,13 +274,17 @@ static bl_status refuse_result(bl_program *p, size_t instruction, size_t output,
     p->finding.instruction = instruction;
     p->finding.output = (int)output;
     p->finding.from_operand = from_operand;
-    char before[64];
-    bl__text text = {before, sizeof(before), 0};
+    p->finding_owner = only_parameter(p, instruction, output);
+    char before[64], behind[128];
+    bl__text text = {before, sizeof(before), 0}, end = {behind, sizeof(behind), 0};
     if (call->output_count > 1)
         bl__text_add(&text, "output %zu has ", output);
     else
         bl__text_add(&text, "gives ");
-    return report(p, name->op, before, from_operand ? ", of an operand that is not finite" : "");
+    bl__text_add(&end, "%s", from_operand ? ", of an operand that is not finite" : "");
+    if (p->finding_owner != SIZE_MAX)
+        bl__text_add(&end, ", for the update of \"%.80s\"", p->states[p->finding_owner].parameter->name);
+    return report(p, name->op, before, behind);
 }
 
 bl_status bl__check_results(bl_program *p, size_t instruction)
@@ -320,7 +354,8 @@ bl_not_finite bl_program_not_finite(const bl_program *program)
     bl_not_finite found = program->finding;
     if (found.kind == BL_NOT_FINITE_INPUT)
         found.name = program->inputs[program->finding_owner].name;
-    else if (found.kind == BL_NOT_FINITE_STATE || found.kind == BL_NOT_FINITE_UPDATE)
+    else if (found.kind == BL_NOT_FINITE_STATE || found.kind == BL_NOT_FINITE_UPDATE ||
+             (found.kind == BL_NOT_FINITE_RESULT && program->finding_owner != SIZE_MAX))
         found.name = program->states[program->finding_owner].parameter->name;
     return found;
 }

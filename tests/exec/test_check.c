@@ -337,6 +337,31 @@ Test(check, large_values)
     cr_expect_eq(found.count, N - 9000);
 }
 
+/* What several threads make is looked at when all of them are done. */
+Test(check, several_threads)
+{
+    enum {
+        SIDE = 400
+    };
+    static float values[SIDE * SIDE];
+    for (int i = 0; i < SIDE * SIDE; i++)
+        values[i] = i == 123 * SIDE + 45 ? 3e38F : 2;
+    bl_tensor *x = bl_constant(graph, BL_F32, BL_SHAPE(SIDE, SIDE), values);
+    bl_tensor *y = bl_matmul(x, bl_transpose(x, 0, 1));
+    for (int threads = 1; threads <= 4; threads += 3) {
+        bl_compile_options options = bl_compile_defaults();
+        options.check = BL_CHECK_FINITE;
+        options.threads = threads;
+        bl_program *program = bl_compile_list(context, &y, 1, &options);
+        cr_assert_eq(bl_run(program), BL_ERR_NOT_FINITE);
+        bl_not_finite found = bl_program_not_finite(program);
+        cr_expect_str_eq(found.op, "matmul");
+        expect_index(&found, 2, 0, 123);
+        cr_expect_eq(found.count, 2 * SIDE - 1);
+        bl_program_free(program);
+    }
+}
+
 /* ---- what is changed ---- */
 
 enum {
@@ -458,13 +483,44 @@ Test(check, an_update_that_overflows)
     cr_assert_eq(bl_run(program), BL_ERR_NOT_FINITE);
     bl_not_finite found = bl_program_not_finite(program);
     cr_expect_str_eq(found.op, "mul");
+    cr_expect_str_eq(found.name, "w");
     expect_index(&found, 1, 1, 0);
+    cr_expect(error_says(bl_program_error(program), BL_ERR_NOT_FINITE, "bl_mul", ", for the update of \"w\"",
+                         NULL));
     cr_expect_eq(memcmp(bl_parameter_data(w), start, sizeof(start)), 0);
     bl_program_free(program);
     program = compiled(&update, 1, BL_CHECK_NOTHING);
     cr_assert_eq(bl_run(program), BL_OK);
     cr_expect(isinf(((const float *)bl_parameter_data(w))[1]), "without a check it is stored");
     bl_program_free(program);
+}
+
+/* The parameter whose gradient it is, unless several have to do with it. */
+Test(check, the_parameter_of_a_gradient)
+{
+    const float zeros[3] = {0, 0, 0};
+    bl_parameter *a = bl_params_add(params, "a", BL_F32, BL_SHAPE(3), bl_init_ones(), NULL);
+    bl_parameter *b = bl_params_add(params, "b", BL_F32, BL_SHAPE(3), bl_init_ones(), NULL);
+    bl_parameter_write(b, zeros, sizeof(zeros));
+    bl_optimizer *adam = bl_adam(context, NULL);
+    bl_tensor *loss = bl_sum(bl_mul(bl_use(graph, a), bl_sqrt(bl_use(graph, b))), BL_ALL_AXES, false);
+    bl_tensor *update = bl_minimize(adam, loss);
+    bl_program *program = compiled(&update, 1, BL_CHECK_FINITE);
+    cr_assert_eq(bl_run(program), BL_ERR_NOT_FINITE);
+    bl_not_finite found = bl_program_not_finite(program);
+    cr_expect_str_eq(found.op, "div");
+    cr_expect(found.name && strcmp(found.name, "b") == 0);
+    bl_program_free(program);
+    bl_graph_reset(graph);
+    loss =
+        bl_sum(bl_exp(bl_mul_scalar(bl_add(bl_use(graph, a), bl_use(graph, b)), 1000)), BL_ALL_AXES, false);
+    update = bl_minimize(adam, loss);
+    program = compiled(&update, 1, BL_CHECK_FINITE);
+    cr_assert_eq(bl_run(program), BL_ERR_NOT_FINITE);
+    found = bl_program_not_finite(program);
+    cr_expect(strcmp(found.op, "exp") == 0 && !found.name);
+    bl_program_free(program);
+    bl_optimizer_free(adam);
 }
 
 /* An infinity may go about in a program, but into no state; nor may what an f32 state cannot hold. */

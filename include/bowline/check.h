@@ -24,9 +24,9 @@ BL_BEGIN_DECLS
  * not, nor exp(1000). Results that nothing uses are not looked at. A program in f64 over states in f32 looks
  * at what f32 would make of their new values.
  *
- * Element-wise ops run alone, so that each has its name, and a new value of a state waits for the commit. A
- * matrix product that is computed into what it is added to stays "matmul+add". The bits are those of the
- * program without a check. */
+ * Element-wise ops run alone, so that each has its name, and a new value of a state waits for the commit. Of
+ * a matrix product that is computed into what it is added to ("matmul+add") a look at the element tells
+ * whether product or sum made it. The bits are those of the program without a check. */
 
 /* Where a value that is not finite was found. */
 typedef enum bl_not_finite_kind {

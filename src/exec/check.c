@@ -1,6 +1,7 @@
 /* Looking for NaN and infinity while a program runs: at leaves, at what instructions make, and at new states.
  */
 #include "exec/check.h"
+#include "cpu/kernels.h"
 #include "graph/text.h"
 #include "ops/attributes.h"
 #include "ops/keys.h"
@@ -265,12 +266,52 @@ static size_t only_parameter(bl_program *p, size_t instruction, size_t output)
     return found;
 }
 
+/* ---- products that are added to something ---- */
+
+/* Where a factor's row or column of an element begins: by the element's index in the product, but along
+ * `axis`, over which is summed. */
+static int64_t start_of(const bl__operand *factor, bl_shape index, int axis)
+{
+    int64_t at = 0;
+    for (int d = 0; d < factor->rank; d++) {
+        int64_t place = index.size[index.rank - factor->rank + d];
+        at += d == axis || factor->size[d] == 1 ? 0 : place * factor->stride[d];
+    }
+    return at;
+}
+
+/* Whether an element of a product is finite by itself. */
+static bool is_product_finite(const bl__call *call, int64_t flat)
+{
+    const bl__operand *a = call->inputs[0], *b = call->inputs[1], *out = call->outputs[0];
+    bl_shape index = index_of(flat, bl_shape_of(out->rank, out->size));
+    int64_t left = start_of(a, index, a->rank - 1), right = start_of(b, index, b->rank - 2);
+    double sum = 0;
+    for (int64_t k = 0; k < a->size[a->rank - 1]; k++)
+        sum += bl__element_as_double((bl_dtype)a->dtype, a->data, left + k * a->stride[a->rank - 1]) *
+               bl__element_as_double((bl_dtype)b->dtype, b->data, right + k * b->stride[b->rank - 2]);
+    return a->dtype == BL_F32 ? isfinite((float)sum) : isfinite(sum);
+}
+
+/* Keeps what was found in a result, under the name of the product or of the sum where it is both. */
+static void keep_result(bl_program *p, const bl__instruction *instruction, const bl__operand *value,
+                        const finding *found)
+{
+    const bl__product_and_sum *both =
+        instruction->kernel == &bl__kernel_matmul_add ? instruction->call.attributes : NULL;
+    if (!both)
+        keep(p, BL_NOT_FINITE_RESULT, instruction->name, value, found);
+    else if (is_product_finite(&instruction->call, found->first))
+        keep(p, BL_NOT_FINITE_RESULT, both->sum, both->value, found);
+    else
+        keep(p, BL_NOT_FINITE_RESULT, both->product, value, found);
+}
+
 static bl_status refuse_result(bl_program *p, size_t instruction, size_t output, bool from_operand,
                                const finding *found)
 {
     const bl__call *call = &p->instructions[instruction].call;
-    const bl__instruction_name *name = p->instructions[instruction].name;
-    keep(p, BL_NOT_FINITE_RESULT, name, call->outputs[output], found);
+    keep_result(p, &p->instructions[instruction], call->outputs[output], found);
     p->finding.instruction = instruction;
     p->finding.output = (int)output;
     p->finding.from_operand = from_operand;
@@ -284,7 +325,7 @@ static bl_status refuse_result(bl_program *p, size_t instruction, size_t output,
     bl__text_add(&end, "%s", from_operand ? ", of an operand that is not finite" : "");
     if (p->finding_owner != SIZE_MAX)
         bl__text_add(&end, ", for the update of \"%.80s\"", p->states[p->finding_owner].parameter->name);
-    return report(p, name->op, before, behind);
+    return report(p, p->finding.op, before, behind);
 }
 
 bl_status bl__check_results(bl_program *p, size_t instruction)

@@ -50,6 +50,13 @@ typedef struct bl__instruction_name {
     int32_t line;
 } bl__instruction_name;
 
+/* The parts of a product that is added to something, in a program that is checked: the instruction's
+ * attributes, which its kernel does not look at. */
+typedef struct bl__product_and_sum {
+    const bl__instruction_name *product, *sum;
+    const bl__operand *value; /* the instruction's output in the shape of the sum */
+} bl__product_and_sum;
+
 /* One step. Its operands stand one after the other in the program's array: inputs, then outputs. */
 typedef struct bl__instruction {
     const bl__kernel *kernel;

@@ -107,6 +107,39 @@ Test(check, the_place_in_the_backward_part)
     bl_program_free(program);
 }
 
+/* A product that is computed into what it is added to: the one of the two that made it, in its own shape. */
+Test(check, products_and_sums)
+{
+    const float factors[4] = {1, 2, 3, 4}, large[4] = {1e38F, 5e37F, 1e38F, 5e37F};
+    float addends[8] = {0};
+    bl_tensor *a = bl_input(graph, "a", BL_F32, BL_SHAPE(2, 2, 1)),
+              *b = bl_input(graph, "b", BL_F32, BL_SHAPE(2, 1, 2));
+    bl_tensor *c = bl_input(graph, "c", BL_F32, BL_SHAPE(8));
+    bl_tensor *product = bl_label(bl_matmul(a, b), "product");
+    bl_tensor *sum = bl_label(bl_add(bl_neg(c), bl_reshape(product, BL_SHAPE(8))), "sum");
+    bl_program *program = compiled(&sum, 1, BL_CHECK_FINITE);
+    bl_set_input(program, a, factors, sizeof(factors));
+    addends[5] = -3e38F;
+    bl_set_input(program, c, addends, sizeof(addends));
+    bl_set_input(program, b, large, sizeof(large)); /* a b is 1e38, 5e37, .., 4e38, 2e38 */
+    cr_assert_eq(bl_run(program), BL_ERR_NOT_FINITE);
+    bl_not_finite found = bl_program_not_finite(program);
+    cr_expect_str_eq(bl_program_instruction(program, found.instruction).op, "matmul+add");
+    cr_expect(strcmp(found.op, "add") == 0 && found.label && strcmp(found.label, "sum") == 0, "%s", found.op);
+    expect_index(&found, 1, 5, 0);
+    addends[5] = 0;
+    bl_set_input(program, c, addends, sizeof(addends));
+    cr_assert_eq(bl_run(program), BL_ERR_NOT_FINITE);
+    found = bl_program_not_finite(program);
+    cr_expect(strcmp(found.op, "matmul") == 0 && found.label && strcmp(found.label, "product") == 0, "%s",
+              found.op);
+    cr_expect(found.index.rank == 3 && found.index.size[0] == 1 && found.index.size[1] == 1 &&
+              found.index.size[2] == 0);
+    bl_set_input(program, b, factors, sizeof(factors));
+    cr_expect_eq(bl_run(program), BL_OK);
+    bl_program_free(program);
+}
+
 /* Several outputs: the one that has it is named, and one that nothing uses may have what it likes. */
 static bl_status infer_two(bl_infer_call *call)
 {

@@ -116,14 +116,14 @@ BL_API bl_status bl_training_state_add_text(bl_training_state *state, const char
 BL_API bl_status bl_training_state_save(bl_training_state *state, const char *path);
 
 /* Reads everything that was added back from a file. File and state must have the same things, and of each the
- * same: the kind of optimizers and the number of their groups, names, shapes, dtypes, and ties: a name that
- * shares its parameter with another in one of the two must do so in the other (bl_params_tie,
- * bl_params_untie), whichever of them is canonical. Only what an optimizer keeps may be more or less: it is
- * made where the file has it, and is as at first where the file has not. All that differs is told through
- * `options` (NULL: the defaults) and, as far as there is room, in the message; the code is that of the first
- * problem. Either everything is loaded or, after an error, nothing has changed.
- * Returns: BL_OK or an error. Errors: as bl_tensor_file_open; BL_ERR_FORMAT (no training state, or values
- * that none can have), BL_ERR_UNSUPPORTED (a version of the format that is unknown), those of
+ * same: optimizers of one kind that keep the same, with as many groups; names, shapes, dtypes; and ties: a
+ * name that shares its parameter with another in one of the two must do so in the other (bl_params_tie,
+ * bl_params_untie), whichever of them is canonical. Only the parameters for which an optimizer keeps
+ * something yet may be more or fewer: it is made where the file has it, and as at first where the file has
+ * not. All that differs is told through `options` (NULL: the defaults) and, as far as there is room, in the
+ * message; the code is that of the first problem. Either everything is loaded or, after an error, nothing has
+ * changed. Returns: BL_OK or an error. Errors: as bl_tensor_file_open; BL_ERR_FORMAT (no training state, or
+ * values that none can have), BL_ERR_UNSUPPORTED (a version of the format that is unknown), those of
  * bl_training_problem, BL_ERR_BUSY (a run uses a parameter), BL_ERR_MEMORY; kept by the state. Ownership:
  * unchanged. Threads: the context's. */
 BL_API bl_status bl_training_state_load(bl_training_state *state, const char *path,

@@ -148,7 +148,7 @@ static void compare_entries(loading *l)
                            (part = bl__training_part(&l->call, entry, k, &prefix)) && prefix;
              k++)
             compare_kind(l, bl__training_join(&l->call, BL__TRAINING_ENTRY_KEY, prefix, NULL, NULL), prefix,
-                         bl__training_join(&l->call, "optimizer ", bl_optimizer_name(part), NULL, NULL));
+                         bl__training_kind_of_optimizer(&l->call, part));
     }
     bl_metadata entry;
     for (size_t i = 0; bl_tensor_file_metadata_at(l->file, i, &entry); i++) {
@@ -312,7 +312,7 @@ static void make_states(loading *l, const bl__training_entry *entry, bl__table *
     }
 }
 
-/* The slot of a name; NULL for the count, whose first value is 0. */
+/* The slot of a name; for the count, which is none of the rule's, one whose first value is 0. */
 static const bl_rule_slot *slot_of(const bl_optimizer *optimizer, const char *name)
 {
     for (int i = 0; i < BL_RULE_SLOTS && optimizer->rule.slots[i].name; i++) {
@@ -355,8 +355,8 @@ static void look_at_optimizer(loading *l, const bl__training_entry *entry)
         fill_parameter(l, part->lr, bl__training_join(&l->call, prefix, "/lr", NULL, NULL));
         fill_parameter(l, part->step, bl__training_join(&l->call, prefix, "/step", NULL, NULL));
         for (size_t k = 0; k < bl_optimizer_state_count(entry->object) && l->call.has_memory; k++) {
-            bl_optimizer_state kept = bl_optimizer_state_at(entry->object, k);
-            if (kept.optimizer == part)
+            bl_optimizer_state kept;
+            if (bl__training_kept(&l->call, entry, part, k, &kept))
                 look_at_slot(l, entry, &kept, prefix, &saved);
         }
     }
@@ -449,7 +449,8 @@ static bl_status look_at_all(loading *l)
         else if (entry->kind != BL__TRAINING_PARAMS)
             look_at_value(l, entry);
     }
-    look_for_others(l);
+    if (l->call.has_memory)
+        look_for_others(l);
     return report_problems(l);
 }
 

@@ -141,10 +141,10 @@ static void put_optimizer(saving *s, const bl__training_entry *entry)
         put_parameter(s, bl__training_join(&s->call, prefix, "/step", NULL, NULL), part->step);
         if (i > 0)
             put_metadata(s, bl__training_join(&s->call, BL__TRAINING_ENTRY_KEY, prefix, NULL, NULL),
-                         bl__training_join(&s->call, "optimizer ", bl_optimizer_name(part), NULL, NULL));
+                         bl__training_kind_of_optimizer(&s->call, part));
         for (size_t k = 0; k < bl_optimizer_state_count(entry->object) && s->call.has_memory; k++) {
-            bl_optimizer_state kept = bl_optimizer_state_at(entry->object, k);
-            if (kept.optimizer == part)
+            bl_optimizer_state kept;
+            if (bl__training_kept(&s->call, entry, part, k, &kept))
                 put_slot(s, entry, &kept, prefix);
         }
     }

@@ -181,13 +181,22 @@ const char *bl__training_join(bl__training_call *call, const char *a, const char
     return joined;
 }
 
+const char *bl__training_kind_of_optimizer(bl__training_call *call, const bl_optimizer *optimizer)
+{
+    const bl_rule *rule = &optimizer->rule;
+    const char *kind = bl__training_join(call, "optimizer ", rule->name, NULL, NULL);
+    for (int i = 0; i < BL_RULE_SLOTS && rule->slots[i].name && kind; i++)
+        kind = bl__training_join(call, kind, " ", rule->slots[i].name, NULL);
+    return kind && rule->counted ? bl__training_join(call, kind, " count", NULL, NULL) : kind;
+}
+
 const char *bl__training_kind_of(bl__training_call *call, const bl__training_entry *entry)
 {
     static const char *const kinds[] = {
         [BL__TRAINING_PARAMS] = "params", [BL__TRAINING_RNG] = "rng mt19937", [BL__TRAINING_I64] = "i64",
         [BL__TRAINING_F64] = "f64",       [BL__TRAINING_BYTES] = "bytes",     [BL__TRAINING_TEXT] = "text"};
     if (entry->kind == BL__TRAINING_OPTIMIZER)
-        return bl__training_join(call, "optimizer ", bl_optimizer_name(entry->object), NULL, NULL);
+        return bl__training_kind_of_optimizer(call, entry->object);
     return kinds[entry->kind];
 }
 
@@ -202,4 +211,17 @@ bl_optimizer *bl__training_part(bl__training_call *call, const bl__training_entr
     snprintf(number, sizeof(number), "/group.%zu", index - 1);
     *prefix = group ? bl__training_join(call, entry->name, number, NULL, NULL) : NULL;
     return group;
+}
+
+bool bl__training_kept(bl__training_call *call, const bl__training_entry *entry, const bl_optimizer *part,
+                       size_t index, bl_optimizer_state *kept)
+{
+    char why[256];
+    bl_status status = BL_OK;
+    *kept = bl_optimizer_state_at(entry->object, index);
+    if (kept->optimizer != part)
+        return false;
+    const bl_optimizer *now = bl__optimizer_for(entry->object, kept->parameter, &status, why, sizeof(why));
+    call->has_memory = call->has_memory && status != BL_ERR_MEMORY;
+    return !now || now == part; /* where two claim it, the next update says so */
 }

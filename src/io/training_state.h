@@ -56,12 +56,19 @@ void bl__training_end(bl__training_call *call);
 const char *bl__training_join(bl__training_call *call, const char *a, const char *b, const char *c,
                               const char *d);
 
-/* The thing's kind as the file has it: "params", "optimizer adam". NULL without memory, noted. */
+/* The thing's kind as the file has it: "params", "optimizer adam m v count", with the names of what it keeps.
+ * NULL without memory, noted. */
+const char *bl__training_kind_of_optimizer(bl__training_call *call, const bl_optimizer *optimizer);
 const char *bl__training_kind_of(bl__training_call *call, const bl__training_entry *entry);
 
 /* The optimizer and then its groups: number `index`, NULL past the end, and what the names of its tensors
  * begin with: "NAME", "NAME/group.0". */
 bl_optimizer *bl__training_part(bl__training_call *call, const bl__training_entry *entry, size_t index,
                                 const char **prefix);
+
+/* Buffer `index` of an optimizer's, into *kept; false when another part keeps it, or when it was left behind
+ * as its parameter went to another group. */
+bool bl__training_kept(bl__training_call *call, const bl__training_entry *entry, const bl_optimizer *part,
+                       size_t index, bl_optimizer_state *kept);
 
 #endif

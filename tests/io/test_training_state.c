@@ -172,7 +172,7 @@ Test(training_state, the_file)
     cr_expect_eq(bl_tensor_file_count(file), 17, "the tied weight and its moments stand there once");
     expect_metadata(file, "bowline.training_state", "1");
     expect_metadata(file, "bowline.entry.model", "params");
-    expect_metadata(file, "bowline.entry.adam", "optimizer adam");
+    expect_metadata(file, "bowline.entry.adam", "optimizer adam m v count");
     expect_metadata(file, "model/embedding.weight", "model/head.weight");
     bl_tensor_file_close(file);
 }
@@ -447,7 +447,7 @@ Test(training_state, other_things)
     bl_training_load_options options = {.report = take_problem, .user = p};
     t = (told){.count = 0};
     cr_assert_eq(bl_training_state_load(m.state, path, &options), BL_ERR_ARGUMENT);
-    EXPECT_SAID(&m, "\"adam\" is optimizer sgd here, in the file optimizer adam");
+    EXPECT_SAID(&m, "\"adam\" is optimizer sgd here, in the file optimizer adam m v count");
     EXPECT_TOLD(t, "\"generator\" (rng mt19937) is not in the file\n");
     EXPECT_TOLD(t, "\"rng\" (rng mt19937) of the file was not added\n");
     EXPECT_TOLD(t, "\"numbers\" is f64 here, in the file i64\n");
@@ -585,7 +585,7 @@ Test(training_state, groups)
     cr_assert_eq(bl_training_state_save(m.state, path), BL_OK);
     close_model(&m);
     bl_tensor_file *file = bl_tensor_file_open(context, path);
-    expect_metadata(file, "bowline.entry.adam/group.0", "optimizer sgd");
+    expect_metadata(file, "bowline.entry.adam/group.0", "optimizer sgd momentum");
     expect_tensor(file, "adam/group.0/lr", BL_STORED_F64, BL_SCALAR);
     expect_tensor(file, "adam/m/model/embedding.weight", BL_STORED_F32, BL_SHAPE(3, 2));
     cr_expect(!bl_tensor_file_find(file, "adam/m/model/head.weight", NULL));
@@ -606,8 +606,41 @@ Test(training_state, groups)
     make_grouped(&m, NULL);
     cr_assert_eq(bl_training_state_load(m.state, path, &(bl_training_load_options){take_problem, &t}),
                  BL_ERR_NOT_FOUND);
-    EXPECT_SAID(&m, "\"adam/group.0\" (optimizer sgd) of the file was not added");
+    EXPECT_SAID(&m, "\"adam/group.0\" (optimizer sgd momentum) of the file was not added");
     close_model(&m);
+}
+
+/* A parameter that went to another group: what its old one keeps has nothing to say any more. */
+Test(training_state, a_group_that_came_later)
+{
+    for (int late = 1; late >= 0; late--) {
+        model m;
+        make_grouped(&m, late ? NULL : "head.*");
+        record(&m);
+        if (late) {
+            cr_assert_eq(bl_run(m.program), BL_OK);
+            cr_assert_eq(bl_optimizer_add_group(m.adam, m.params, "head.*", bl_sgd(context, NULL)), BL_OK);
+            bl_program_free(m.program);
+            bl_graph_reset(m.graph);
+            record(&m);
+            cr_assert_eq(bl_run(m.program), BL_OK);
+            cr_assert_eq(bl_training_state_save(m.state, path), BL_OK);
+        } else {
+            cr_assert_eq(bl_training_state_load(m.state, path, NULL), BL_ERR_ARGUMENT);
+            EXPECT_SAID(&m, "\"adam/group.0\" is optimizer sgd momentum here, in the file optimizer sgd");
+            bl_training_state_clear_error(m.state);
+            bl_optimizer *adam = bl_adam(context, NULL);
+            bl_optimizer_add_group(adam, m.params, "head.*", bl_sgd(context, NULL));
+            bl_optimizer_free(m.adam);
+            m.adam = adam;
+            bl_training_state_free(m.state);
+            add_things(&m);
+        }
+        cr_assert_eq(bl_training_state_load(m.state, path, NULL), BL_OK, "%s",
+                     error_text(bl_training_state_error(m.state)));
+        cr_expect(is_like_file(&m));
+        close_model(&m);
+    }
 }
 
 /* ---- adding, saving ---- */

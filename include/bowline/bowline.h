@@ -4,6 +4,7 @@
 
 #include "accumulator.h"
 #include "arrays.h"
+#include "check.h"
 #include "checkpoint.h"
 #include "context.h"
 #include "data.h"
@@ -30,6 +31,7 @@
 #include "schedule.h"
 #include "tensor.h"
 #include "tensor_file.h"
+#include "training_state.h"
 #include "transform.h"
 #include "uses.h"
 #include "version.h"

@@ -1,6 +1,7 @@
 /* Lowering a node: a view becomes a layout, an op an instruction over new storages. */
 #include "exec/lower.h"
 #include "cpu/kernels.h"
+#include "exec/check.h"
 #include "graph/text.h"
 #include "ops/keys.h"
 
@@ -167,6 +168,8 @@ static bool make_outputs(bl__lowering *l, const bl__node *node, const bl__kernel
         if (storage == SIZE_MAX || !bl__contiguous_value(l, output, storage, value))
             return false;
         value->unused = unused;
+        l->program->storages[storage].is_checked = l->used_outputs[node->id] >> i & 1;
+        l->program->storages[storage].may_be_infinite = bl__recorded_infinite(node->op, bl__attributes(node));
     }
     return true;
 }
@@ -209,6 +212,18 @@ static void lower_op(bl__lowering *l, const bl__node *node)
         bl__release(l->allocator, inputs, count, sizeof(*inputs));
 }
 
+/* The names of both, for a check to tell which it was; NULL without memory. */
+static bl__product_and_sum *name_both(bl__lowering *l, const bl__node *sum, const bl__node *product)
+{
+    bl__product_and_sum *both = bl__arena_take(&l->program->arena, sizeof(*both));
+    if (!both)
+        return NULL;
+    both->product = bl__name_of(l, product->origin, product->op->name);
+    both->sum = bl__name_of(l, sum->origin, sum->op->name);
+    both->value = bl__value_of(l, &sum->outputs[0]);
+    return both->product && both->sum ? both : NULL;
+}
+
 /* A sum of which one term is a product: the product's instruction, which takes the other term as its last
  * input and may write over it. */
 static void lower_sum(bl__lowering *l, const bl__node *sum, const bl__node *product)
@@ -224,10 +239,12 @@ static void lower_sum(bl__lowering *l, const bl__node *sum, const bl__node *prod
     bl__operand *inputs[] = {bl__value_of(l, product->inputs[0]), bl__value_of(l, product->inputs[1]),
                              bl__value_of(l, other)};
     bl__operand *out = bl__arena_take(&l->program->arena, sizeof(*out)); /* in the product's shape */
+    bool is_checked = l->program->check != BL_CHECK_NOTHING;
+    const bl__product_and_sum *both = is_checked ? name_both(l, sum, product) : NULL;
     bool done =
-        out && make_outputs(l, sum, &bl__kernel_matmul_add) &&
+        out && (both || !is_checked) && make_outputs(l, sum, &bl__kernel_matmul_add) &&
         bl__contiguous_value(l, &product->outputs[0], bl__value_of(l, &sum->outputs[0])->storage, out) &&
-        bl__add_instruction(l, product, "matmul+add", &bl__kernel_matmul_add, inputs, 3, &out, 1, NULL);
+        bl__add_instruction(l, product, "matmul+add", &bl__kernel_matmul_add, inputs, 3, &out, 1, both);
     if (!done && bl__lowering_ok(l))
         bl__lower_out_of_memory(l);
 }

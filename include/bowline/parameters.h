@@ -244,6 +244,15 @@ BL_API bl_tensor *bl_assign_slice(bl_parameter *state, int axis, int64_t start, 
  * Ownership: the array stays the caller's. Threads: the context's. */
 BL_API bl_tensor *bl_group(bl_graph *graph, bl_tensor *const *effects, size_t count);
 
+/* The effect, or nothing of it, as a condition says at each run: where it is false, every state that the
+ * effect writes keeps its value, bit for bit. Values are computed either way; keeping or not is part of the
+ * pass that writes them. For steps that are skipped (a gradient is not finite), or taken every k-th time. The
+ * effect's own tensor must not be compiled besides. Shapes: the condition is a bool scalar. Returns: a tensor
+ * without elements, or the graph's invalid tensor (NULL when none of the two knows a graph). Errors:
+ * BL_ERR_ARGUMENT (NULL, or no effect), BL_ERR_DTYPE, BL_ERR_SHAPE, BL_ERR_MEMORY. Ownership: the graph's.
+ * Threads: the context's. */
+BL_API bl_tensor *bl_when(bl_tensor *condition, bl_tensor *effect);
+
 /* The updates of state that layers recorded in training mode ask for, such as batch_norm's running
  * statistics, as one effect: each state's newest, whatever needs it. bl_minimize includes those of the layers
  * that its loss is made from, so this is for programs without it. An effect may stand in both.

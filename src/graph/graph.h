@@ -118,9 +118,11 @@ struct bl_graph {
     bl__stretch stretches[BL__STRETCHES];
     unsigned next_stretch; /* the one to be forgotten next */
     struct bl__rewritten
-        *rewritten;    /* places where a fused op stands for what was recorded, the newest first */
-    bool as_recorded;  /* nothing is rewritten */
-    bl_tensor invalid; /* what builders return after an error; its node is NULL */
+        *rewritten;         /* places where a fused op stands for what was recorded, the newest first */
+    bool as_recorded;       /* nothing is rewritten */
+    bl_tensor invalid;      /* what builders return after an error; its node is NULL */
+    bl_tensor *no_gradient; /* these two: the arrays that bl_trainable_gradients gives then */
+    struct bl_parameter *no_parameter;
     bl_error error;
 };
 

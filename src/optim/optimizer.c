@@ -39,6 +39,7 @@ bl_optimizer *bl__optimizer_new(bl_context *context, const bl__rule *rule, doubl
         return NULL;
     }
     memcpy(optimizer->options, options, options_size);
+    optimizer->initial_lr = lr;
     memcpy(optimizer->lr->data, &lr, sizeof(lr));
     return optimizer;
 }

@@ -40,6 +40,7 @@ struct bl_optimizer {
     bl__rule rule;
     void *options; /* a copy, for the formula */
     size_t options_size;
+    double initial_lr;  /* that it was made with: what schedules go by */
     bl_parameter *lr;   /* f64, scalar */
     bl_parameter *step; /* i64, scalar: updates committed */
     bl__table states;   /* a parameter's id -> bl__parameter_state */

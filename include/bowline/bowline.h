@@ -14,6 +14,8 @@
 #include "opcheck.h"
 #include "ops.h"
 #include "optimizer.h"
+#include "optimizer_rule.h"
+#include "optimizers.h"
 #include "parameters.h"
 #include "profile.h"
 #include "program.h"

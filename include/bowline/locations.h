@@ -84,6 +84,7 @@
 #define bl_optimizer_update(...)          bl_at(bl_optimizer_update(__VA_ARGS__), __FILE__, __LINE__)
 #define bl_minimize(...)                  bl_at(bl_minimize(__VA_ARGS__), __FILE__, __LINE__)
 #define bl_optimizer_gradient(...)        bl_at(bl_optimizer_gradient(__VA_ARGS__), __FILE__, __LINE__)
+#define bl_optimizer_value(...)           bl_at(bl_optimizer_value(__VA_ARGS__), __FILE__, __LINE__)
 
 /* element-wise functions, logic, activations */
 #define bl_minimum(...)          bl_at(bl_minimum(__VA_ARGS__), __FILE__, __LINE__)

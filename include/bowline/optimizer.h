@@ -6,48 +6,15 @@
 
 BL_BEGIN_DECLS
 
-/* Settings and state of one optimizer. Its learning rate (f64 scalar) and step count (i64 scalar) are
- * buffers, so changing them never recompiles; its moments are buffers, one set a parameter, keyed by the
- * parameter's id, and so is the count of the parameter's own updates where the formula asks for it: a
- * parameter that was frozen or not reached for a while goes on where it stopped, as in PyTorch. */
+/* Settings and state of one optimizer; optimizers.h has those to choose from, optimizer_rule.h says how to
+ * write another. Its learning rate (f64 scalar) and step count (i64 scalar) are buffers, so changing them
+ * never recompiles; its moments are buffers, one set a parameter, keyed by the parameter's id, and so is the
+ * count of the parameter's own updates where the formula asks for it: a parameter that was frozen or not
+ * reached for a while goes on where it stopped, as in PyTorch. */
 typedef struct bl_optimizer bl_optimizer;
 
-typedef struct bl_sgd_options {
-    double lr;           /* default 0.001 */
-    double momentum;     /* default 0 */
-    double dampening;    /* default 0 */
-    double weight_decay; /* default 0 */
-    bool nesterov;       /* default false; needs momentum > 0 and dampening 0 */
-} bl_sgd_options;
-
-typedef struct bl_adam_options {
-    double lr;           /* default 0.001 */
-    double beta1;        /* default 0.9 */
-    double beta2;        /* default 0.999 */
-    double eps;          /* default 1e-8 */
-    double weight_decay; /* default 0: added to the gradient (L2) */
-} bl_adam_options;
-
-/* The defaults named above. Returns: the options. Errors: none. Ownership: a value. Threads: any. */
-BL_API bl_sgd_options bl_sgd_defaults(void);
-/* The defaults named above. Returns: the options. Errors: none. Ownership: a value. Threads: any. */
-BL_API bl_adam_options bl_adam_defaults(void);
-
-/* g += weight_decay p; b = momentum b + (1 - dampening) g (b = g at the first step); g = b, or g + momentum b
- * with nesterov; p -= lr g. As torch.optim.SGD. Returns: the optimizer, or NULL (then bl_context_error
- * tells). `options` NULL: the defaults. Errors: BL_ERR_ARGUMENT (an option out of range), BL_ERR_MEMORY.
- * Ownership: the caller's, until bl_optimizer_free. Threads: the context's. Source: PyTorch 1.13
- * torch.optim.SGD; Sutskever et al. 2013. */
-BL_API bl_optimizer *bl_sgd(bl_context *context, const bl_sgd_options *options);
-
-/* g += weight_decay p; m = beta1 m + (1 - beta1) g; v = beta2 v + (1 - beta2) g^2;
- * p -= lr / (1 - beta1^t) m / (sqrt(v) / sqrt(1 - beta2^t) + eps), t the count of p's updates. As
- * torch.optim.Adam.
- * Returns, Errors, Ownership, Threads: as bl_sgd.
- * Source: Kingma and Ba 2015, "Adam"; PyTorch 1.13 torch.optim.Adam. */
-BL_API bl_optimizer *bl_adam(bl_context *context, const bl_adam_options *options);
-
-/* Frees an optimizer; programs that use its state keep that alive. NULL is allowed.
+/* Frees an optimizer and its groups; programs that use their state keep that alive. NULL is allowed, and a
+ * group is left to its optimizer.
  * Returns: nothing. Errors: none. Ownership: takes `optimizer`. Threads: the context's. */
 BL_API void bl_optimizer_free(bl_optimizer *optimizer);
 
@@ -82,6 +49,17 @@ BL_API bl_tensor *bl_minimize(bl_optimizer *optimizer, bl_tensor *loss);
 BL_API bl_tensor *bl_optimizer_gradient(bl_optimizer *optimizer, bl_graph *graph,
                                         const bl_parameter *parameter);
 
+/* What a parameter is after the optimizer's last update on this graph, as a tensor: for what is recorded in
+ * the same program and looks at the new values, such as a running average of them. A parameter that the
+ * update leaves alone is what it is (bl_use); the optimizer's step count can be asked for too.
+ * Returns: the values, or the graph's invalid tensor. Errors: BL_ERR_NOT_FOUND (the optimizer recorded no
+ * update on this graph), BL_ERR_ARGUMENT, BL_ERR_MEMORY. Ownership: the graph's. Threads: the context's. */
+BL_API bl_tensor *bl_optimizer_value(bl_optimizer *optimizer, bl_graph *graph, bl_parameter *parameter);
+
+/* The name of the optimizer's rule, such as "adam".
+ * Returns: the name, "" for NULL. Errors: none. Ownership: the optimizer's. Threads: the context's. */
+BL_API const char *bl_optimizer_name(const bl_optimizer *optimizer);
+
 /* The learning rate's buffer: f64, scalar. Returns: the buffer, NULL for NULL. Errors: none.
  * Ownership: the optimizer's. Threads: the context's. */
 BL_API bl_parameter *bl_optimizer_lr(bl_optimizer *optimizer);
@@ -94,6 +72,61 @@ BL_API bl_parameter *bl_optimizer_step(bl_optimizer *optimizer);
  * Returns: BL_OK or an error. Errors: BL_ERR_ARGUMENT (NULL, negative or not finite), BL_ERR_BUSY.
  * Ownership: unchanged. Threads: the context's. */
 BL_API bl_status bl_optimizer_set_lr(bl_optimizer *optimizer, double lr);
+
+/* Has the parameters of which any name in the registry matches a pattern updated by `group`, an optimizer of
+ * any kind with options, learning rate and step count of its own; what no group claims is updated by the
+ * optimizer itself. Patterns are those of bl_params_set_trainable, below the open scope. They go by the names
+ * of the time when an update is recorded: a parameter that is tied, or made, later is claimed by its names
+ * then; where its group changes, it begins anew there. One without any name left (its registry was freed)
+ * stays where it was. Whenever the optimizer updates, the steps of all its groups count up.
+ * Returns: BL_OK or an error, and then the optimizer is what it was.
+ * Errors: BL_ERR_NOT_FOUND (no parameter matches), BL_ERR_ARGUMENT (NULL; no pattern; a group twice, of
+ * itself, or of another context; groups of a group; and a parameter that two groups claim through any of its
+ * names, which an update that is recorded finds too: the message has both patterns and all names),
+ * BL_ERR_MEMORY. Ownership: takes `group` over, even when it fails, unless it is in use already: it goes with
+ * the optimizer, and bl_optimizer_free leaves it alone. Threads: the context's. */
+BL_API bl_status bl_optimizer_add_group(bl_optimizer *optimizer, const bl_params *params, const char *pattern,
+                                        bl_optimizer *group);
+
+/* The number of groups, the optimizer itself not counted.
+ * Returns: the count, 0 for NULL. Errors: none. Ownership: none. Threads: the context's. */
+BL_API size_t bl_optimizer_group_count(const bl_optimizer *optimizer);
+
+/* Group `index` in the order of adding, and its pattern through `pattern` unless NULL. It is for
+ * bl_optimizer_lr, _set_lr, _step, _name and the state; updates are recorded with the optimizer.
+ * Returns: the group, or NULL past the end. Errors: none. Ownership: the optimizer's.
+ * Threads: the context's. */
+BL_API bl_optimizer *bl_optimizer_group_at(const bl_optimizer *optimizer, size_t index, const char **pattern);
+
+/* One buffer of an optimizer's state: what it keeps under the name of a slot for a parameter. */
+typedef struct bl_optimizer_state {
+    bl_parameter *parameter;
+    const char *slot; /* "m"; "count" is the count of the parameter's updates */
+    bl_parameter *buffer;
+    bl_optimizer *optimizer; /* that keeps it: the one asked, or a group of its */
+} bl_optimizer_state;
+
+/* The number of buffers that the optimizer and its groups keep for parameters so far; lr and step are not
+ * among them. Returns: the count, 0 for NULL. Errors: none. Ownership: none. Threads: the context's. */
+BL_API size_t bl_optimizer_state_count(const bl_optimizer *optimizer);
+
+/* Buffer `index`: the optimizer's own, then those of each group; each in the order in which parameters got
+ * their state and, of one parameter, in that of the slots.
+ * Returns: the buffer and what it is of; all NULL past the end. Errors: none. Ownership: the optimizer's.
+ * Threads: the context's. */
+BL_API bl_optimizer_state bl_optimizer_state_at(const bl_optimizer *optimizer, size_t index);
+
+/* The buffer of one slot of a parameter, kept by the group that claims it or by the optimizer.
+ * Returns: the buffer, or NULL when there is none (yet), which is no error. Errors: none.
+ * Ownership: the optimizer's. Threads: the context's. */
+BL_API bl_parameter *bl_optimizer_state_find(bl_optimizer *optimizer, const bl_parameter *parameter,
+                                             const char *slot);
+
+/* Makes the state of a parameter as its first update would, by the optimizer or the group that claims it, so
+ * that it can be filled; what is there already stays. Returns: BL_OK or an error, and then nothing has
+ * changed. Errors: BL_ERR_ARGUMENT (NULL, a buffer, another context, two groups that claim it), BL_ERR_SHAPE,
+ * BL_ERR_DTYPE (a slot that cannot be), BL_ERR_MEMORY. Ownership: the optimizer's. Threads: the context's. */
+BL_API bl_status bl_optimizer_prepare(bl_optimizer *optimizer, bl_parameter *parameter);
 
 BL_END_DECLS
 

@@ -203,6 +203,13 @@ BL_API bool bl_parameter_trainable(const bl_parameter *parameter);
 /* Freezes or unfreezes a parameter for graphs recorded from now on. Returns: nothing. Errors: none (a buffer
  * is left alone). Ownership: unchanged. Threads: the context's. */
 BL_API void bl_parameter_set_trainable(bl_parameter *parameter, bool trainable);
+/* Freezes or unfreezes, for graphs recorded from now on, the parameters of which any name matches a pattern
+ * below the registry's open scope ('/' first: absolute): * is any characters, dots too, ? is one, [a-z] one
+ * of a set, [!a-z] one of the others, and \ takes what follows as it is. A tied parameter is one, by
+ * whichever name; buffers are left alone. Returns: BL_OK or an error, and then nothing has changed. Errors:
+ * BL_ERR_NOT_FOUND (no parameter matches), BL_ERR_ARGUMENT (NULL, or no pattern). Ownership: unchanged.
+ * Threads: the context's. */
+BL_API bl_status bl_params_set_trainable(bl_params *params, const char *pattern, bool trainable);
 /* The values, row by row, 64-byte aligned; they change when a program commits. Returns: the values, NULL for
  * NULL. Errors: none. Ownership: the parameter's. Threads: not while a program that writes it runs. */
 BL_API const void *bl_parameter_data(const bl_parameter *parameter);

@@ -42,7 +42,8 @@ struct bl_context {
     bl_error error;                     /* the most recent of any object */
     const bl_error *error_owner; /* the object's record it was copied from; only compared, never read */
     atomic_size_t references;
-    atomic_uint_fast64_t next_id; /* of parameters; never used again */
+    atomic_uint_fast64_t next_id; /* of parameters and registries; never used again */
+    uint64_t namings;             /* moves on when a parameter gets or loses a name */
     bl__program_head failed_program;
     bl__cache cache;
 };

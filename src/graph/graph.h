@@ -71,12 +71,12 @@ struct bl__scope {
     const char *prefix; /* "encoder.block.0." */
 };
 
-/* A parameter's node on this graph; the graph holds a reference to the parameter. `gradients` are those that
- * optimizers used for it, in the arena, the newest first. */
+/* A parameter's node on this graph; the graph holds a reference to the parameter. `updates` are those that
+ * optimizers recorded of it, in the arena, the newest first. */
 typedef struct bl__use {
     struct bl_parameter *parameter;
     bl_tensor *tensor;
-    struct bl__used_gradient *gradients;
+    struct bl__used_update *updates;
 } bl__use;
 
 enum {

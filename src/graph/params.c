@@ -1,5 +1,6 @@
 /* The registry: many names to one parameter, below scopes. */
 #include "graph/params.h"
+#include "graph/glob.h"
 #include "graph/init.h"
 #include "graph/shape.h"
 #include "graph/text.h"
@@ -16,6 +17,7 @@ bl_params *bl_params_new(bl_context *context)
         return NULL;
     }
     params->context = bl__context_retain(context);
+    params->id = atomic_fetch_add_explicit(&context->next_id, 1, memory_order_relaxed);
     bl__table_init(&params->names, &context->allocator);
     bl__table_init(&params->parameters, &context->allocator);
     return params;
@@ -139,6 +141,7 @@ void bl__name_link(bl__name *name)
         end = &(*end)->next;
     name->next = NULL;
     *end = name;
+    name->parameter->context->namings++;
 }
 
 void bl__name_unlink(bl__name *name)
@@ -147,6 +150,7 @@ void bl__name_unlink(bl__name *name)
     while (*link != name)
         link = &(*link)->next;
     *link = name->next;
+    name->parameter->context->namings++;
 }
 
 bool bl__name_within(const bl_parameter *parameter, const bl_params *params)
@@ -301,6 +305,31 @@ bl_status bl_params_register(bl_params *params, const char *name, bl_parameter *
         return bl__params_fail(params, BL_ERR_MEMORY, op, "no memory for the name %s of %s", whole,
                                parameter->name);
     bl__parameter_retain(parameter);
+    return BL_OK;
+}
+
+/* ---- by patterns ---- */
+
+bl_status bl_params_set_trainable(bl_params *params, const char *pattern, bool trainable)
+{
+    const char *op = "params_set_trainable";
+    if (!params)
+        return BL_ERR_ARGUMENT;
+    const char *complaint = bl__glob_complaint(pattern);
+    if (complaint)
+        return bl__params_fail(params, BL_ERR_ARGUMENT, op, "%s", complaint);
+    bl__name_pattern wanted = bl__name_pattern_of(params, pattern);
+    size_t found = 0;
+    for (size_t i = 0; i < params->parameters.count; i++) {
+        bl_parameter *parameter = bl__table_at(&params->parameters, i, NULL);
+        if (parameter->buffer || !bl__name_pattern_matches(&wanted, parameter))
+            continue;
+        parameter->trainable = trainable;
+        found++;
+    }
+    if (found == 0)
+        return bl__params_fail(params, BL_ERR_NOT_FOUND, op, "no parameter's name matches %.*s%s",
+                               (int)wanted.prefix_length, wanted.prefix ? wanted.prefix : "", wanted.pattern);
     return BL_OK;
 }
 

@@ -8,6 +8,7 @@
 /* Each name holds one reference to its parameter. */
 struct bl_params {
     bl_context *context;
+    uint64_t id;          /* never used again in the context */
     bl__table names;      /* whole name -> bl__name, which is the registry's */
     bl__table parameters; /* id -> bl_parameter, each once */
     char *prefix;         /* of the open scopes, "block.0.": prefix_length characters, not terminated */

@@ -86,30 +86,30 @@ void bl__uses_rewind(bl_graph *graph, int64_t node_count)
             drop(graph, i); /* another may stand here now */
             continue;
         }
-        while (use->gradients && use->gradients->node_count > node_count)
-            use->gradients = use->gradients->next;
+        while (use->updates && use->updates->node_count > node_count)
+            use->updates = use->updates->next;
         i++;
     }
 }
 
-/* ---- gradients ---- */
+/* ---- updates ---- */
 
-void bl__use_note_gradient(bl_graph *graph, const bl_parameter *parameter, uint64_t optimizer,
-                           bl_tensor *gradient, bl__used_gradient *note)
+void bl__use_note_update(bl_graph *graph, const bl_parameter *parameter, uint64_t optimizer,
+                         bl_tensor *gradient, bl_tensor *value, bl__used_update *note)
 {
     bl__use *use = find(graph, parameter);
-    *note = (bl__used_gradient){optimizer, gradient, graph->node_count, use->gradients};
-    use->gradients = note;
+    *note = (bl__used_update){optimizer, gradient, value, graph->node_count, use->updates};
+    use->updates = note;
 }
 
-bl_tensor *bl__use_gradient(const bl_graph *graph, const bl_parameter *parameter, uint64_t optimizer)
+const bl__used_update *bl__use_update(const bl_graph *graph, const bl_parameter *parameter,
+                                      uint64_t optimizer)
 {
     const bl__use *use = find(graph, parameter);
-    for (const bl__used_gradient *note = use ? use->gradients : NULL; note; note = note->next) {
-        if (note->optimizer == optimizer)
-            return note->gradient;
-    }
-    return NULL;
+    const bl__used_update *note = use ? use->updates : NULL;
+    while (note && note->optimizer != optimizer)
+        note = note->next;
+    return note;
 }
 
 /* ---- again ---- */

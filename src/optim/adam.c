@@ -1,5 +1,5 @@
 /* Adam: steps scaled by running averages of the gradient and of its square. */
-#include "optim/optimizer.h"
+#include "optim/formulas.h"
 
 #include <math.h>
 
@@ -9,16 +9,16 @@
  * p = p + (-lr / (1 - beta1^t)) m / (sqrt(v) / sqrt(1 - beta2^t) + eps)
  * with t the count of the parameter's updates. What stands beside t is computed in f64 whatever the dtype of
  * p, and rounded once. */
-static bl_tensor *update(bl__update *u)
+static bl_tensor *update(bl_update_call *u)
 {
     const bl_adam_options *options = u->options;
     bl_dtype dtype = bl_tensor_dtype(u->parameter);
-    bl_tensor *g = bl__decayed(u, options->weight_decay);
-    bl_tensor *m = bl_add(bl_mul_scalar(u->moments[0], options->beta1), bl_mul_scalar(g, 1 - options->beta1));
+    bl_tensor *g = bl__decayed(u, false, options->weight_decay);
+    bl_tensor *m = bl_add(bl_mul_scalar(u->state[0], options->beta1), bl_mul_scalar(g, 1 - options->beta1));
     bl_tensor *g_square = bl_mul(bl_mul_scalar(g, 1 - options->beta2), g);
-    bl_tensor *v = bl_add(bl_mul_scalar(u->moments[1], options->beta2), g_square);
-    u->moments[0] = m;
-    u->moments[1] = v;
+    bl_tensor *v = bl_add(bl_mul_scalar(u->state[1], options->beta2), g_square);
+    u->state[0] = m;
+    u->state[1] = v;
 
     bl_tensor *correction1 = bl_scalar_sub(1, bl_pow(bl_scalar(u->graph, BL_F64, options->beta1), u->count));
     bl_tensor *correction2 = bl_scalar_sub(1, bl_pow(bl_scalar(u->graph, BL_F64, options->beta2), u->count));
@@ -42,6 +42,12 @@ bl_optimizer *bl_adam(bl_context *context, const bl_adam_options *options)
         !bl__option_within(context, "adam", "eps", chosen.eps, 0, INFINITY) ||
         !bl__option_within(context, "adam", "weight_decay", chosen.weight_decay, 0, INFINITY))
         return NULL;
-    bl__rule rule = {.name = "adam", .moments = {"m", "v"}, .counted = true, .update = update};
-    return bl__optimizer_new(context, &rule, chosen.lr, &chosen, sizeof(chosen));
+    bl_rule rule = {.size = sizeof(rule),
+                    .name = "adam",
+                    .flags = BL_RULE_PURE,
+                    .counted = true,
+                    .options_size = sizeof(chosen),
+                    .slots = {{.name = "m"}, {.name = "v"}},
+                    .update = update};
+    return bl_optimizer_new(context, &rule, chosen.lr, &chosen);
 }

@@ -7,6 +7,8 @@
 
 typedef struct bl__minimized {
     uint64_t optimizer; /* its lr's id */
+    size_t groups;      /* of the optimizer, and the names by which they claim parameters: its namings */
+    uint64_t namings;
     bl__minimization done;
     bl__minimization_start start;
     int64_t end, located;
@@ -45,10 +47,19 @@ static bool is_all_ours(const bl_graph *graph, int64_t node_count)
     return true;
 }
 
+/* Whether the formulas of the optimizer and its groups go by their calls alone. */
+static bool is_pure(const bl_optimizer *optimizer)
+{
+    bool pure = optimizer->rule.flags & BL_RULE_PURE;
+    for (size_t i = 0; i < optimizer->group_count && pure; i++)
+        pure = optimizer->groups[i].optimizer->rule.flags & BL_RULE_PURE;
+    return pure;
+}
+
 void bl__minimize_remember(const bl_optimizer *optimizer, bl_graph *graph,
                            const bl__minimization_start *start, const bl__minimization *done)
 {
-    if (graph->pending || start->is_rewritten || start->streams != graph->streams ||
+    if (!is_pure(optimizer) || graph->pending || start->is_rewritten || start->streams != graph->streams ||
         start->inputs != graph->inputs || !is_all_ours(graph, start->first))
         return;
     size_t leaf_count = 0;
@@ -59,6 +70,8 @@ void bl__minimize_remember(const bl_optimizer *optimizer, bl_graph *graph,
     if (!record || !leaves)
         return;
     *record = (bl__minimized){.optimizer = optimizer->lr->id,
+                              .groups = optimizer->group_count,
+                              .namings = optimizer->context->namings,
                               .done = *done,
                               .start = *start,
                               .end = graph->node_count,
@@ -99,6 +112,13 @@ static const bl__minimized *find(const bl_graph *graph)
     return NULL;
 }
 
+/* Whether it was this optimizer, and what its groups claim is what they claimed. */
+static bool same_optimizer(const bl_optimizer *optimizer, const bl__minimized *record)
+{
+    return record->optimizer == optimizer->lr->id && record->groups == optimizer->group_count &&
+           (record->groups == 0 || record->namings == optimizer->context->namings);
+}
+
 static bool same_trainable(const bl_graph *graph, const bl__minimization *done)
 {
     size_t count = 0;
@@ -120,27 +140,35 @@ static bool use(bl_graph *graph, const bl__minimized *record, size_t *leaf, bl_p
     return bl__use_again(graph, buffer, graph->nodes[record->leaves[(*leaf)++]]);
 }
 
+/* Uses what the update of one parameter used. */
+static bool use_state(bl_graph *graph, const bl__minimized *record, size_t *leaf, size_t index)
+{
+    const bl_optimizer *by = record->done.targets[index];
+    const bl__parameter_state *state = bl__optimizer_find_state(by, record->done.parameters[index]);
+    bool done = use(graph, record, leaf, by->lr);
+    for (int k = 0; state && k < BL_RULE_SLOTS && done; k++)
+        done = use(graph, record, leaf, state->slots[k]);
+    return done && use(graph, record, leaf, state ? state->count : NULL);
+}
+
 /* Uses all that the update used, in its order; false when any of it is not what it was. */
 static bool use_all(bl_optimizer *optimizer, bl_graph *graph, const bl__minimized *record)
 {
     size_t leaf = 0;
-    bool done = use(graph, record, &leaf, optimizer->lr);
-    for (size_t i = 0; i < record->done.reached && done; i++) {
-        const bl_parameter *parameter = record->done.parameters[i];
-        const bl__parameter_state *state =
-            bl__table_find(&optimizer->states, &parameter->id, sizeof(parameter->id));
-        for (int k = 0; state && k < BL__MAX_MOMENTS && done; k++)
-            done = use(graph, record, &leaf, state->moments[k]);
-        done = done && use(graph, record, &leaf, state ? state->count : NULL);
-    }
-    return done && use(graph, record, &leaf, optimizer->step) && leaf == record->leaf_count;
+    bool done = true;
+    for (size_t i = 0; i < record->done.reached && done; i++)
+        done = use_state(graph, record, &leaf, i);
+    done = done && use(graph, record, &leaf, optimizer->step);
+    for (size_t i = 0; i < optimizer->group_count && done; i++)
+        done = use(graph, record, &leaf, optimizer->groups[i].optimizer->step);
+    return done && leaf == record->leaf_count;
 }
 
 bl_tensor *bl__minimize_again(bl_optimizer *optimizer, bl_graph *graph, const bl_tensor *loss)
 {
     const bl__origin *origin = bl__origin_here(graph); /* first: it may be new in the arena */
     const bl__minimized *record = origin ? find(graph) : NULL;
-    if (!record || record->optimizer != optimizer->lr->id || record->done.loss != loss ||
+    if (!record || record->done.loss != loss || !same_optimizer(optimizer, record) ||
         !same_trainable(graph, &record->done))
         return NULL;
     if (!use_all(optimizer, graph, record)) {
@@ -154,8 +182,7 @@ bl_tensor *bl__minimize_again(bl_optimizer *optimizer, bl_graph *graph, const bl
     graph->located = record->located;
     graph->places = record->places;
     bl__rewrite_redo(graph, record->rewritten);
-    for (size_t i = 0; i < record->done.reached; i++)
-        bl__use_note_gradient(graph, record->done.parameters[i], record->optimizer, record->done.gradients[i],
-                              &record->done.notes[i]);
+    const bl__minimization *done = &record->done;
+    bl__note_updates(optimizer, graph, done->parameters, done->gradients, done->reached, done->notes);
     return record->done.result;
 }

@@ -13,7 +13,8 @@ typedef struct bl__minimization {
     size_t count;
     bl_tensor **gradients; /* of those that are reached, and the parameters */
     bl_parameter **parameters;
-    bl__used_gradient *notes;
+    bl_optimizer **targets; /* which update them */
+    bl__used_update *notes; /* of each, and of the step counts */
     size_t reached;
 } bl__minimization;
 
@@ -33,6 +34,11 @@ bl_tensor *bl__minimize_again(bl_optimizer *optimizer, bl_graph *graph, const bl
 /* Remembers a minimization for the recordings to come. Without memory it is not remembered. */
 void bl__minimize_remember(const bl_optimizer *optimizer, bl_graph *graph,
                            const bl__minimization_start *start, const bl__minimization *done);
+
+/* Notes what came of each update for bl_optimizer_gradient and bl_optimizer_value: notes[..].value is set,
+ * one a parameter and then one for the step count of the optimizer and of each group. */
+void bl__note_updates(const bl_optimizer *optimizer, bl_graph *graph, bl_parameter *const *parameters,
+                      bl_tensor *const *gradients, size_t count, bl__used_update *notes);
 
 /* Whether a node is one of a trainable parameter. */
 bool bl__is_trainable(const bl__node *node);

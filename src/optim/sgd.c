@@ -1,6 +1,6 @@
 /* Stochastic gradient descent, with momentum. */
 #include "graph/context.h"
-#include "optim/optimizer.h"
+#include "optim/formulas.h"
 
 #include <math.h>
 
@@ -8,19 +8,19 @@
  * b = momentum b + (1 - dampening) g, at the first update b = g
  * g = b, with nesterov g + momentum b
  * p = p - lr g */
-static bl_tensor *update(bl__update *u)
+static bl_tensor *update(bl_update_call *u)
 {
     const bl_sgd_options *options = u->options;
-    bl_tensor *g = bl__decayed(u, options->weight_decay);
+    bl_tensor *g = bl__decayed(u, false, options->weight_decay);
     if (options->momentum != 0) {
-        bl_tensor *b = bl_mul_scalar(u->moments[0], options->momentum);
+        bl_tensor *b = bl_mul_scalar(u->state[0], options->momentum);
         if (options->dampening == 0) {
             b = bl_add(b, g); /* at the first update b was 0, so this is g */
         } else {
             bl_tensor *first = bl_equal(u->count, bl_scalar(u->graph, BL_F64, 1));
             b = bl_where(first, g, bl_add(b, bl_mul_scalar(g, 1 - options->dampening)));
         }
-        u->moments[0] = b;
+        u->state[0] = b;
         g = options->nesterov ? bl_add(g, bl_mul_scalar(b, options->momentum)) : b;
     }
     bl_tensor *lr = bl_cast(u->lr, bl_tensor_dtype(u->parameter));
@@ -49,10 +49,14 @@ bl_optimizer *bl_sgd(bl_context *context, const bl_sgd_options *options)
                    chosen.dampening);
         return NULL;
     }
-    bl__rule rule = {.name = "sgd", .update = update};
+    bl_rule rule = {.size = sizeof(rule),
+                    .name = "sgd",
+                    .flags = BL_RULE_PURE,
+                    .options_size = sizeof(chosen),
+                    .update = update};
     if (chosen.momentum != 0) {
-        rule.moments[0] = "momentum";
+        rule.slots[0].name = "momentum";
         rule.counted = chosen.dampening != 0;
     }
-    return bl__optimizer_new(context, &rule, chosen.lr, &chosen, sizeof(chosen));
+    return bl_optimizer_new(context, &rule, chosen.lr, &chosen);
 }

@@ -1,17 +1,11 @@
 /* Recording an update: for each parameter that a gradient reaches, the rule's formula and its effects. */
 #include "bowline/grad.h"
+#include "bowline/ops.h"
 #include "graph/parameter.h"
 #include "graph/text.h"
 #include "graph/use.h"
 #include "ops/pending.h"
 #include "optim/again.h"
-
-bl_tensor *bl__decayed(const bl__update *update, double weight_decay)
-{
-    if (weight_decay == 0)
-        return update->gradient;
-    return bl_add(update->gradient, bl_mul_scalar(update->parameter, weight_decay));
-}
 
 /* ---- arguments ---- */
 
@@ -51,8 +45,10 @@ static bool check(const bl_optimizer *optimizer, bl_graph *graph, bl_parameter *
                   bl_tensor *const *gradients, size_t count)
 {
     uint64_t call = atomic_fetch_add_explicit(&graph->context->next_id, 1, memory_order_relaxed);
-    if (optimizer->context != graph->context) {
-        bl__fail(graph, BL_ERR_ARGUMENT, "optimizer_update", "the optimizer belongs to another context");
+    if (optimizer->context != graph->context || optimizer->owner) {
+        bl__fail(graph, BL_ERR_ARGUMENT, "optimizer_update", "the optimizer %s",
+                 optimizer->owner ? "is a group of another, which has it updated"
+                                  : "belongs to another context");
         return false;
     }
     if (!parameters) {
@@ -68,83 +64,157 @@ static bool check(const bl_optimizer *optimizer, bl_graph *graph, bl_parameter *
 
 /* ---- nodes ---- */
 
-/* Appends the update of one parameter: at most BL__MAX_MOMENTS + 2 effects, counted in *effect_count. False
- * without memory for its state; what else goes wrong shows in the effects. */
-static bool update_one(bl_optimizer *optimizer, bl_graph *graph, bl_parameter *parameter, bl_tensor *gradient,
-                       bl_tensor **effects, size_t *effect_count)
+/* An update being recorded. */
+typedef struct recording {
+    bl_optimizer *optimizer;
+    bl_graph *graph;
+    bl_parameter *const *parameters;
+    bl_tensor *const *gradients;
+    size_t count;
+    bl_optimizer **targets; /* which update them: the optimizer or a group of its */
+    bl_tensor **effects;
+    size_t effect_count;
+    bl__used_update *notes; /* one a parameter, the unreached ones' unused; and one for each step count */
+} recording;
+
+static void assign(recording *r, bl_parameter *state, bl_tensor *value)
 {
-    static const bl__parameter_state no_state;
-    const bl__rule *rule = &optimizer->rule;
-    const bl__parameter_state *state = &no_state;
-    if (rule->moments[0] || rule->counted)
-        state = bl__optimizer_state(optimizer, parameter);
-    if (!state) {
-        bl__fail(graph, BL_ERR_MEMORY, "optimizer_update", "no memory for the state of %s", parameter->name);
+    r->effects[r->effect_count++] = bl_assign(state, value);
+}
+
+/* Asks the rule for the update of a parameter; the slots that it changes are assigned. */
+static bl_tensor *apply_rule(recording *r, const bl_optimizer *by, const bl__parameter_state *state,
+                             bl_parameter *parameter, bl_tensor *gradient)
+{
+    bl_tensor *before[BL_RULE_SLOTS] = {NULL};
+    bl_update_call call = {.graph = r->graph,
+                           .options = by->options,
+                           .target = parameter,
+                           .parameter = bl_use(r->graph, parameter),
+                           .gradient = gradient,
+                           .lr = bl_use(r->graph, by->lr),
+                           .rule = by->rule.name};
+    for (int i = 0; state && i < BL_RULE_SLOTS; i++) {
+        if (state->slots[i])
+            call.state[i] = before[i] = bl_use(r->graph, state->slots[i]);
+    }
+    if (state && state->count) {
+        bl_tensor *count = bl_add_scalar(bl_use(r->graph, state->count), 1);
+        call.count = bl_cast(count, BL_F64);
+        assign(r, state->count, count);
+    }
+    bl_tensor *value = by->rule.update(&call);
+    for (int i = 0; state && i < BL_RULE_SLOTS; i++) {
+        if (call.state[i] != before[i])
+            assign(r, state->slots[i], call.state[i]);
+    }
+    return value;
+}
+
+/* Appends the update of parameter `index`: at most BL_RULE_SLOTS + 2 effects. False without memory for its
+ * state or when the rule gives nothing; what else goes wrong shows in the effects. */
+static bool update_one(recording *r, size_t index)
+{
+    bl_status status = BL_OK;
+    char why[sizeof(r->graph->error.message)];
+    const bl__parameter_state *state = NULL;
+    bl_parameter *parameter = r->parameters[index];
+    bl_optimizer *by = bl__optimizer_for(r->optimizer, parameter, &status, why, sizeof(why));
+    r->targets[index] = by;
+    if (by && bl__optimizer_has_state(by))
+        state = bl__optimizer_state(by, parameter, &status, why, sizeof(why));
+    if (status != BL_OK) {
+        bl__fail(r->graph, status, "optimizer_update", "%s", why);
         return false;
     }
-    bl__update update = {.options = optimizer->options,
-                         .graph = graph,
-                         .parameter = bl_use(graph, parameter),
-                         .gradient = gradient,
-                         .lr = bl_use(graph, optimizer->lr)};
-    for (int i = 0; rule->moments[i]; i++)
-        update.moments[i] = bl_use(graph, state->moments[i]);
-    if (rule->counted) {
-        bl_tensor *count = bl_add_scalar(bl_use(graph, state->count), 1);
-        update.count = bl_cast(count, BL_F64);
-        effects[(*effect_count)++] = bl_assign(state->count, count);
-    }
-    bl_tensor *value = rule->update(&update);
-    for (int i = 0; rule->moments[i]; i++)
-        effects[(*effect_count)++] = bl_assign(state->moments[i], update.moments[i]);
-    effects[(*effect_count)++] = bl_assign(parameter, value);
+    bl_tensor *value = apply_rule(r, by, state, parameter, r->gradients[index]);
+    if (!bl__usable(r->graph, by->rule.name, value))
+        return false;
+    assign(r, parameter, value);
+    r->notes[index].value = value;
     return true;
 }
 
-/* Notes the gradients that were used, for bl_optimizer_gradient; NULL without memory. */
-static bl__used_gradient *note_gradients(const bl_optimizer *optimizer, bl_graph *graph,
-                                         bl_parameter *const *parameters, bl_tensor *const *gradients,
-                                         size_t count)
+/* Appends the counting of an update by the optimizer or a group of its. */
+static void count_step(recording *r, const bl_optimizer *by, bl__used_update *note)
 {
-    bl__used_gradient *notes = bl__arena_take(&graph->arena, count * sizeof(*notes));
-    if (!notes)
-        bl__fail(graph, BL_ERR_MEMORY, "optimizer_update", "no memory to note the gradients");
-    for (size_t i = 0; notes && i < count; i++) {
-        if (!bl_is_unreached(gradients[i]))
-            bl__use_note_gradient(graph, parameters[i], optimizer->lr->id, gradients[i], &notes[i]);
-    }
-    return notes;
+    note->value = bl_add_scalar(bl_use(r->graph, by->step), 1);
+    assign(r, by->step, note->value);
 }
 
-/* `loss`, where it is not NULL, brings the updates of the layers that it is made from. */
+/* Appends all of it; the invalid tensor when anything went wrong. */
+static bl_tensor *update_all(recording *r)
+{
+    for (size_t i = 0; i < r->count; i++) {
+        if (!bl_is_unreached(r->gradients[i]) && !update_one(r, i))
+            return &r->graph->invalid;
+    }
+    count_step(r, r->optimizer, &r->notes[r->count]);
+    for (size_t i = 0; i < r->optimizer->group_count; i++)
+        count_step(r, r->optimizer->groups[i].optimizer, &r->notes[r->count + 1 + i]);
+    return bl_group(r->graph, r->effects, r->effect_count);
+}
+
+void bl__note_updates(const bl_optimizer *optimizer, bl_graph *graph, bl_parameter *const *parameters,
+                      bl_tensor *const *gradients, size_t count, bl__used_update *notes)
+{
+    uint64_t id = optimizer->lr->id;
+    for (size_t i = 0; i < count; i++) {
+        if (!bl_is_unreached(gradients[i]))
+            bl__use_note_update(graph, parameters[i], id, gradients[i], notes[i].value, &notes[i]);
+    }
+    notes += count;
+    bl__use_note_update(graph, optimizer->step, id, NULL, notes->value, notes);
+    for (size_t i = 0; i < optimizer->group_count; i++) {
+        notes++;
+        bl__use_note_update(graph, optimizer->groups[i].optimizer->step, id, NULL, notes->value, notes);
+    }
+}
+
+/* Keeps in mind how much state there is before an update is recorded, and goes back to that. */
+static void keep_states(bl_optimizer *optimizer)
+{
+    optimizer->kept_states = optimizer->states.count;
+    for (size_t i = 0; i < optimizer->group_count; i++)
+        keep_states(optimizer->groups[i].optimizer);
+}
+
+static void restore_states(bl_optimizer *optimizer)
+{
+    bl__optimizer_forget(optimizer, optimizer->kept_states);
+    for (size_t i = 0; i < optimizer->group_count; i++)
+        restore_states(optimizer->groups[i].optimizer);
+}
+
+/* `loss`, where it is not NULL, brings the updates of the layers that it is made from. In *targets and *notes
+ * what bl__minimization keeps. */
 static bl_tensor *record(bl_optimizer *optimizer, bl_graph *graph, bl_parameter *const *parameters,
                          bl_tensor *const *gradients, size_t count, const bl_tensor *loss,
-                         bl__used_gradient **notes)
+                         bl_optimizer ***targets, bl__used_update **notes)
 {
     if (!check(optimizer, graph, parameters, gradients, count))
         return &graph->invalid;
-    size_t effect_count = 0, states = optimizer->states.count;
-    size_t most = count * (BL__MAX_MOMENTS + 2) + 1 + (loss ? bl__pending_count(graph) : 0);
-    bl_tensor **effects = bl__arena_take(&graph->arena, most * sizeof(*effects));
-    if (!effects || (loss && !bl__pending_effects(graph, loss, effects, &effect_count)))
+    size_t steps = 1 + optimizer->group_count;
+    size_t most = count * (BL_RULE_SLOTS + 2) + steps + (loss ? bl__pending_count(graph) : 0);
+    recording r = {.optimizer = optimizer,
+                   .graph = graph,
+                   .parameters = parameters,
+                   .gradients = gradients,
+                   .count = count,
+                   .targets = bl__arena_take(&graph->arena, count * sizeof(*r.targets)),
+                   .effects = bl__arena_take(&graph->arena, most * sizeof(*r.effects)),
+                   .notes = bl__arena_take(&graph->arena, (count + steps) * sizeof(*r.notes))};
+    if (!r.targets || !r.effects || !r.notes ||
+        (loss && !bl__pending_effects(graph, loss, r.effects, &r.effect_count)))
         return bl__fail(graph, BL_ERR_MEMORY, "optimizer_update", "no memory for the effects");
-    bool complete = true;
-    for (size_t i = 0; i < count && complete; i++) {
-        if (!bl_is_unreached(gradients[i]))
-            complete = update_one(optimizer, graph, parameters[i], gradients[i], effects, &effect_count);
-    }
-    bl_tensor *result = &graph->invalid;
-    if (complete) {
-        bl_tensor *step = bl_add_scalar(bl_use(graph, optimizer->step), 1);
-        effects[effect_count++] = bl_assign(optimizer->step, step);
-        result = bl_group(graph, effects, effect_count);
-    }
+    keep_states(optimizer);
+    bl_tensor *result = update_all(&r);
     if (bl_tensor_valid(result))
-        *notes = note_gradients(optimizer, graph, parameters, gradients, count);
-    if (!bl_tensor_valid(result) || !*notes) {
-        bl__optimizer_forget(optimizer, states);
-        return &graph->invalid;
-    }
+        bl__note_updates(optimizer, graph, parameters, gradients, count, r.notes);
+    else
+        restore_states(optimizer);
+    *targets = r.targets;
+    *notes = r.notes;
     return result;
 }
 
@@ -177,11 +247,13 @@ bl_tensor *bl_optimizer_update(bl_optimizer *optimizer, bl_parameter *const *par
                                bl_tensor *const *gradients, size_t count)
 {
     bl_tensor *result;
-    bl__used_gradient *notes;
+    bl_optimizer **targets;
+    bl__used_update *notes;
     bl_graph *graph = graph_of(optimizer, "optimizer_update", gradients, count, &result);
     if (!graph)
         return result;
-    return kept(optimizer, graph, record(optimizer, graph, parameters, gradients, count, NULL, &notes));
+    return kept(optimizer, graph,
+                record(optimizer, graph, parameters, gradients, count, NULL, &targets, &notes));
 }
 
 /* ---- sugar ---- */
@@ -220,7 +292,8 @@ static bl_tensor *minimize_anew(bl_optimizer *optimizer, bl_graph *graph, bl_ten
     }
     if (done->reached == 0)
         return bl__fail(graph, BL_ERR_ARGUMENT, op, "the loss reaches no trainable parameter");
-    return record(optimizer, graph, done->parameters, done->gradients, done->reached, loss, &done->notes);
+    return record(optimizer, graph, done->parameters, done->gradients, done->reached, loss, &done->targets,
+                  &done->notes);
 }
 
 static bl_tensor *minimize(bl_optimizer *optimizer, bl_graph *graph, bl_tensor *loss)
@@ -251,17 +324,50 @@ bl_tensor *bl_minimize(bl_optimizer *optimizer, bl_tensor *loss)
     return kept(optimizer, graph, minimize(optimizer, graph, loss));
 }
 
+/* ---- what came of it ---- */
+
+/* The id under which updates by an optimizer, or by the one that it is a group of, are noted. */
+static uint64_t noted_as(const bl_optimizer *optimizer)
+{
+    return optimizer->owner ? optimizer->owner->lr->id : optimizer->lr->id;
+}
+
+/* Whether there is an optimizer to ask about a parameter; reported where there is not. */
+static bool check_question(bl_optimizer *optimizer, bl_graph *graph, const char *op,
+                           const bl_parameter *parameter)
+{
+    if (optimizer && parameter)
+        return true;
+    bl__fail(graph, BL_ERR_ARGUMENT, op, "the %s is NULL", optimizer ? "parameter" : "optimizer");
+    return false;
+}
+
 bl_tensor *bl_optimizer_gradient(bl_optimizer *optimizer, bl_graph *graph, const bl_parameter *parameter)
 {
     const char *op = "optimizer_gradient";
     if (!graph)
         return NULL;
-    if (!optimizer || !parameter)
-        return bl__fail(graph, BL_ERR_ARGUMENT, op, "the %s is NULL", optimizer ? "parameter" : "optimizer");
-    bl_tensor *gradient = bl__use_gradient(graph, parameter, optimizer->lr->id);
-    if (gradient)
-        return gradient;
+    if (!check_question(optimizer, graph, op, parameter))
+        return &graph->invalid;
+    const bl__used_update *update = bl__use_update(graph, parameter, noted_as(optimizer));
+    if (update && update->gradient)
+        return update->gradient;
     return kept(optimizer, graph,
                 bl__fail(graph, BL_ERR_NOT_FOUND, op, "no update on this graph used a gradient of %s",
                          parameter->name));
+}
+
+bl_tensor *bl_optimizer_value(bl_optimizer *optimizer, bl_graph *graph, bl_parameter *parameter)
+{
+    const char *op = "optimizer_value";
+    if (!graph)
+        return NULL;
+    if (!check_question(optimizer, graph, op, parameter))
+        return &graph->invalid;
+    if (!bl__use_update(graph, optimizer->step, noted_as(optimizer)))
+        return kept(optimizer, graph,
+                    bl__fail(graph, BL_ERR_NOT_FOUND, op, "%s recorded no update on this graph",
+                             optimizer->rule.name));
+    const bl__used_update *update = bl__use_update(graph, parameter, noted_as(optimizer));
+    return update ? update->value : kept(optimizer, graph, bl_use(graph, parameter));
 }

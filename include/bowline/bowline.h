@@ -2,14 +2,17 @@
 #ifndef BOWLINE_BOWLINE_H
 #define BOWLINE_BOWLINE_H
 
+#include "accumulator.h"
 #include "context.h"
 #include "draw.h"
+#include "ema.h"
 #include "error.h"
 #include "export.h"
 #include "grad.h"
 #include "gradcheck.h"
 #include "gradients.h"
 #include "graph.h"
+#include "loss_scaler.h"
 #include "op.h"
 #include "opcheck.h"
 #include "ops.h"

@@ -1,13 +1,12 @@
 /* The gradients that training needs, as plain tensors. */
-#include "bowline/gradients.h"
+#include "optim/gradients.h"
 #include "graph/graph.h"
 #include "graph/text.h"
 #include "optim/again.h"
 
 static const char op[] = "trainable_gradients";
 
-/* One gradient that is invalid, so that what is made from it is. */
-static bl_gradients failed(bl_graph *graph)
+bl_gradients bl__no_gradients(bl_graph *graph)
 {
     graph->no_gradient = &graph->invalid;
     graph->no_parameter = NULL;
@@ -31,11 +30,11 @@ bl_gradients bl_trainable_gradients(bl_tensor *loss)
     if (!graph)
         return (bl_gradients){0};
     if (!bl__usable(graph, op, loss))
-        return failed(graph);
+        return bl__no_gradients(graph);
     if (loss->count != 1) {
         bl__fail(graph, BL_ERR_SHAPE, op, "the loss is %s, not of one element",
                  BL__SHAPE_TEXT(bl_tensor_shape(loss)));
-        return failed(graph);
+        return bl__no_gradients(graph);
     }
     size_t bytes = graph->use_count * sizeof(bl_tensor *);
     bl_tensor **wrt = bl__arena_take(&graph->arena, bytes);
@@ -43,11 +42,11 @@ bl_gradients bl_trainable_gradients(bl_tensor *loss)
                           .tensors = bl__arena_take(&graph->arena, bytes)};
     if (!wrt || !found.parameters || !found.tensors) {
         bl__fail(graph, BL_ERR_MEMORY, op, "no memory for %zu parameters", graph->use_count);
-        return failed(graph);
+        return bl__no_gradients(graph);
     }
     size_t count = find_trainable(graph, loss, wrt);
     if (bl_grad(&loss, 1, NULL, wrt, count, found.tensors) != BL_OK)
-        return failed(graph);
+        return bl__no_gradients(graph);
     for (size_t i = 0; i < count; i++) {
         if (bl_is_unreached(found.tensors[i]))
             continue;
@@ -57,5 +56,5 @@ bl_gradients bl_trainable_gradients(bl_tensor *loss)
     if (found.count > 0)
         return found;
     bl__fail(graph, BL_ERR_ARGUMENT, op, "the loss reaches no trainable parameter");
-    return failed(graph);
+    return bl__no_gradients(graph);
 }

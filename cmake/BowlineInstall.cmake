@@ -6,7 +6,7 @@ set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/bowline)
 install(DIRECTORY include/bowline DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.h")
 install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
 
-# Two sets, since only the static library needs BLIS, LAPACK and SLEEF to be there when somebody links it.
+# Two sets, since only the static library needs BLIS, LAPACK, SLEEF and Jansson to be there when somebody links it.
 install(TARGETS bowline EXPORT bowlineShared)
 install(TARGETS bowline_static EXPORT bowlineStatic)
 foreach(kind Shared Static)
@@ -19,7 +19,7 @@ write_basic_package_version_file(${CMAKE_CURRENT_BINARY_DIR}/bowlineConfigVersio
                                  COMPATIBILITY SameMinorVersion)
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/bowlineConfig.cmake
               ${CMAKE_CURRENT_BINARY_DIR}/bowlineConfigVersion.cmake cmake/FindBLISSerial.cmake
-              cmake/FindLAPACKStatic.cmake cmake/FindSLEEF.cmake
+              cmake/FindJansson.cmake cmake/FindLAPACKStatic.cmake cmake/FindSLEEF.cmake
         DESTINATION ${package_dir})
 
 # Relative to its own place, so that an installed tree can be moved.
@@ -32,6 +32,7 @@ endif()
 if(BOWLINE_SLEEF)
     list(APPEND pc_static -lsleef)
 endif()
+list(APPEND pc_static -ljansson)
 list(JOIN pc_static " " pc_static)
 configure_file(cmake/bowline.pc.in bowline.pc @ONLY)
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/bowline.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)

@@ -3,6 +3,7 @@
 #define BOWLINE_BOWLINE_H
 
 #include "accumulator.h"
+#include "checkpoint.h"
 #include "context.h"
 #include "draw.h"
 #include "ema.h"
@@ -26,6 +27,7 @@
 #include "recurrent.h"
 #include "schedule.h"
 #include "tensor.h"
+#include "tensor_file.h"
 #include "transform.h"
 #include "version.h"
 

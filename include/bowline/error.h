@@ -25,6 +25,7 @@ BL_BEGIN_DECLS
     X(BL_ERR_BUSY, "state in use by another run") \
     X(BL_ERR_UNSUPPORTED, "not supported")        \
     X(BL_ERR_IO, "input or output failed")        \
+    X(BL_ERR_FORMAT, "file is malformed")         \
     X(BL_ERR_MEMORY, "out of memory")
 
 typedef enum bl_status {

@@ -36,6 +36,7 @@ need_to_build() {
     need "factorizations of matrices, linked statically" liblapack-dev
     [ "$(uname -m)" != x86_64 ] || need "exp and its kin on vectors" libsleef-dev
     need "hash tables, header only" uthash-dev
+    need "JSON in checkpoints" libjansson-dev
 }
 
 # What the tests need besides.
@@ -43,6 +44,7 @@ need_to_test() {
     need "the tests' framework" libcriterion-dev
     need_command "checks the headers as C++" c++ g++
     need_command "checks the pkg-config file" pkg-config pkgconf
+    need "reads and writes tensor files beside the library" python3-numpy
 }
 
 # Installs what was asked for and is missing, as root or through sudo, without a question; says so, or says

@@ -6,15 +6,20 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-void bl__text_add(bl__text *text, const char *format, ...)
+void bl__text_add_list(bl__text *text, const char *format, va_list arguments)
 {
     size_t room = text->length < text->size ? text->size - text->length : 0;
-    va_list arguments;
-    va_start(arguments, format);
     int length = vsnprintf(room ? text->data + text->length : NULL, room, format, arguments);
-    va_end(arguments);
     if (length > 0)
         text->length += (size_t)length;
+}
+
+void bl__text_add(bl__text *text, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    bl__text_add_list(text, format, arguments);
+    va_end(arguments);
 }
 
 void bl__text_shape(bl__text *text, bl_shape shape)

@@ -13,6 +13,7 @@ typedef struct bl__text {
 } bl__text;
 
 void bl__text_add(bl__text *text, const char *format, ...) BL_PRINTF(2, 3);
+void bl__text_add_list(bl__text *text, const char *format, va_list arguments) BL_PRINTF(2, 0);
 void bl__text_shape(bl__text *text, bl_shape shape);
 
 /* A shape as text that lives until the end of the enclosing block: for arguments of messages. */

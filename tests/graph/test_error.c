@@ -1,12 +1,15 @@
 /* Errors: every code is reached here once, with what its message must name; records, places, and the flow of
  * the invalid tensor. */
+#define _POSIX_C_SOURCE 200809L /* mkstemp */
 #include "bowline/bowline.h"
 #include "support/errors.h"
 #include "support/failing_allocator.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 Test(error, names_and_texts)
 {
@@ -248,6 +251,17 @@ static const bl_error *io(bench *b)
     return bl_context_error(b->context);
 }
 
+static const bl_error *malformed(bench *b)
+{
+    char path[] = "/tmp/bowline-error-XXXXXX";
+    int descriptor = mkstemp(path);
+    cr_assert_geq(descriptor, 0);
+    close(descriptor);
+    cr_expect_null(bl_tensor_file_open(b->context, path));
+    unlink(path);
+    return bl_context_error(b->context);
+}
+
 static const bl_error *memory(bench *b)
 {
     failing_allocator_fail(&b->memory, 1, false);
@@ -275,6 +289,7 @@ static const struct way {
     {BL_ERR_BUSY, busy, {"bl_run: ", "count"}},
     {BL_ERR_UNSUPPORTED, unsupported, {"bl_mystery: ", "kernel", "(odd, "}},
     {BL_ERR_IO, io, {"bl_draw_dot: "}},
+    {BL_ERR_FORMAT, malformed, {"bl_tensor_file_open: ", "bowline-error-", "too few"}},
     {BL_ERR_MEMORY, memory, {"bl_full: "}},
 };
 

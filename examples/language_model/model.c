@@ -100,9 +100,12 @@ static bl_status draw_parameters(bl_params *params, const model_options *options
 
 bl_status model_make(model *made, bl_context *context, const model_options *options, uint64_t seed)
 {
-    *made = (model){.context = context, .options = *options, .params = bl_params_new(context)};
+    *made = (model){.context = context,
+                    .options = *options,
+                    .params = bl_params_new(context),
+                    .buffers = bl_params_new(context)};
     bl_rng *rng = bl_rng_new(context, seed);
-    if (!made->params || !rng) {
+    if (!made->params || !made->buffers || !rng) {
         bl_rng_free(rng);
         return bl_context_error(context)->code;
     }
@@ -110,13 +113,14 @@ bl_status model_make(model *made, bl_context *context, const model_options *opti
     bl_rng_free(rng);
     if (status != BL_OK)
         return status;
-    made->random = bl_params_add_random(made->params, "random", seed);
-    return bl_params_error(made->params)->code;
+    made->random = bl_params_add_random(made->buffers, "random", seed);
+    return bl_params_error(made->buffers)->code;
 }
 
 void model_free(model *freed)
 {
     bl_params_free(freed->params);
+    bl_params_free(freed->buffers);
     *freed = (model){.params = NULL};
 }
 

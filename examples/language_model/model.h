@@ -46,12 +46,12 @@ model_options model_gpt(void);
 /* What is wrong with the options, or NULL. */
 const char *model_options_wrong(const model_options *options);
 
-/* Parameters under their names, and the random state that dropout draws from. */
 typedef struct model {
     bl_context *context; /* the caller's */
     model_options options;
-    bl_params *params;
-    bl_parameter *random;
+    bl_params *params;    /* parameters under their names, and nothing else */
+    bl_params *buffers;   /* what training changes besides: */
+    bl_parameter *random; /* the random state that dropout draws from */
 } model;
 
 /* Draws the parameters of a seed. All that models of different tying have in common is the same for the same

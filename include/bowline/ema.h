@@ -1,6 +1,9 @@
 /* Exponential moving averages of parameters, for evaluation.
  *
  *     bl_ema *ema = bl_ema_new(context, NULL);
+ *     bl_tensor *update = bl_minimize(adam, loss);
+ *     bl_program *step = bl_compile(context, loss, update, bl_ema_follow(ema, graph, adam, params));
+ *     ...
  *     bl_ema_swap(ema);
  *     evaluate();
  *     bl_ema_swap(ema);
@@ -43,6 +46,14 @@ BL_API void bl_ema_free(bl_ema *ema);
  * context's. */
 BL_API bl_tensor *bl_ema_update(bl_ema *ema, bl_parameter *const *parameters, bl_tensor *const *values,
                                 size_t count);
+
+/* bl_ema_update for every trainable parameter of a registry, each once, by what it is after the optimizer's
+ * last update on the graph (bl_optimizer_value), for the program that has the update; with `optimizer` NULL
+ * by what it is, for a program of its own. Returns: a tensor without elements, or the graph's invalid tensor
+ * (NULL for a NULL graph). Errors: as bl_ema_update; BL_ERR_NOT_FOUND (the optimizer recorded no update on
+ * the graph). Ownership: the graph's. Threads: the context's. */
+BL_API bl_tensor *bl_ema_follow(bl_ema *ema, bl_graph *graph, bl_optimizer *optimizer,
+                                const bl_params *params);
 
 /* The average of a parameter as a tensor, which cannot be trained; the parameter itself (bl_use) where it has
  * none. Returns: the tensor, or the graph's invalid tensor. Errors: BL_ERR_ARGUMENT, BL_ERR_MEMORY.

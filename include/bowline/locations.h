@@ -77,6 +77,7 @@
 #define bl_accumulator_add(...)           bl_at(bl_accumulator_add(__VA_ARGS__), __FILE__, __LINE__)
 #define bl_accumulator_clear(...)         bl_at(bl_accumulator_clear(__VA_ARGS__), __FILE__, __LINE__)
 #define bl_ema_update(...)                bl_at(bl_ema_update(__VA_ARGS__), __FILE__, __LINE__)
+#define bl_ema_follow(...)                bl_at(bl_ema_follow(__VA_ARGS__), __FILE__, __LINE__)
 #define bl_ema_value(...)                 bl_at(bl_ema_value(__VA_ARGS__), __FILE__, __LINE__)
 #define bl_loss_scaler_scale(...)         bl_at(bl_loss_scaler_scale(__VA_ARGS__), __FILE__, __LINE__)
 #define bl_loss_scaler_unscale(...)       bl_at(bl_loss_scaler_unscale(__VA_ARGS__), __FILE__, __LINE__)

@@ -130,6 +130,47 @@ bl_tensor *bl_ema_update(bl_ema *ema, bl_parameter *const *parameters, bl_tensor
     return effect;
 }
 
+/* The trainable parameters of a registry and their values, in arrays that have room for all; false after an
+ * error. */
+static bool collect(bl_graph *graph, bl_optimizer *optimizer, const bl_params *params,
+                    bl_parameter **parameters, bl_tensor **values, size_t *count)
+{
+    *count = 0;
+    for (size_t i = 0; i < bl_params_count(params); i++) {
+        bl_parameter *parameter = bl_params_at(params, i);
+        if (!bl_parameter_trainable(parameter))
+            continue;
+        bl_tensor *value =
+            optimizer ? bl_optimizer_value(optimizer, graph, parameter) : bl_use(graph, parameter);
+        if (!bl_tensor_valid(value))
+            return false;
+        parameters[*count] = parameter;
+        values[(*count)++] = value;
+    }
+    return true;
+}
+
+bl_tensor *bl_ema_follow(bl_ema *ema, bl_graph *graph, bl_optimizer *optimizer, const bl_params *params)
+{
+    const char *op = "ema_follow";
+    if (!graph)
+        return NULL;
+    if (!ema || !params)
+        return bl__fail(graph, BL_ERR_ARGUMENT, op, "the %s NULL", ema ? "registry is" : "averages are");
+    size_t count = bl_params_count(params);
+    bl__arena_mark scratch = bl__arena_position(&graph->scratch);
+    bl_parameter **parameters = bl__arena_take(&graph->scratch, count * sizeof(bl_parameter *));
+    bl_tensor **values = bl__arena_take(&graph->scratch, count * sizeof(bl_tensor *));
+    bl_tensor *effect = &graph->invalid;
+    if (!parameters || !values)
+        bl__fail(graph, BL_ERR_MEMORY, op, "no memory for %zu parameters", count);
+    else if (collect(graph, optimizer, params, parameters, values, &count))
+        effect = count > 0 ? bl_ema_update(ema, parameters, values, count)
+                           : bl__fail(graph, BL_ERR_ARGUMENT, op, "the registry has no trainable parameter");
+    bl__arena_rewind(&graph->scratch, scratch);
+    return effect;
+}
+
 bl_tensor *bl_ema_value(bl_ema *ema, bl_graph *graph, bl_parameter *parameter)
 {
     const char *op = "ema_value";

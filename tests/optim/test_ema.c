@@ -169,3 +169,73 @@ Test(ema, refusals)
     bl_ema_free(NULL);
     bl_ema_free(ema);
 }
+
+/* In the program of the update: a tied parameter has one average, a frozen one none, and a group's values
+ * count. */
+Test(ema, follows_an_optimizer)
+{
+    bl_parameter *a = add("a", 1), *b = add("b", 2), *frozen = add("frozen", 3), *apart = add("apart", 4);
+    cr_assert_eq(bl_params_register(params, "alias", a), BL_OK);
+    bl_parameter_set_trainable(frozen, false);
+    bl_optimizer *sgd = bl_sgd(context, &(bl_sgd_options){.lr = 0.5});
+    bl_optimizer *group = bl_sgd(context, &(bl_sgd_options){.lr = 0.25});
+    cr_assert_eq(bl_optimizer_add_group(sgd, params, "b", group), BL_OK);
+    bl_tensor *sum = bl_add(bl_param(graph, params, "a"), bl_param(graph, params, "alias"));
+    bl_tensor *loss = bl_sum(bl_add(sum, bl_use(graph, b)), BL_ALL_AXES, false);
+    bl_tensor *update = bl_minimize(sgd, loss);
+    bl_ema *ema = make(0.5, false);
+    bl_program *step = bl_compile(context, update, bl_ema_follow(ema, graph, sgd, params));
+    cr_assert_eq(bl_run(step), BL_OK, "%s", error_text(bl_context_error(context)));
+    bl_parameter *owner;
+    cr_assert_eq(value(a), 0);
+    cr_assert_eq(value(bl_ema_at(ema, 0, &owner)), 0.5);
+    cr_assert_eq(owner, a);
+    cr_assert_eq(value(b), 1.75);
+    cr_assert_eq(value(bl_ema_at(ema, 1, &owner)), 1.875);
+    cr_assert_eq(value(bl_ema_at(ema, 2, &owner)), 4, "what the update leaves alone stays");
+    cr_assert_eq(owner, apart);
+    cr_assert_null(bl_ema_at(ema, 3, NULL));
+    bl_program_free(step);
+
+    /* as a program of its own, after the step */
+    bl_program *alone = bl_compile(context, bl_ema_follow(ema, graph, NULL, params));
+    cr_assert_eq(bl_run(alone), BL_OK);
+    cr_assert_eq(value(bl_ema_at(ema, 0, NULL)), 0.25);
+    bl_program_free(alone);
+
+    bl_graph *other = bl_graph_new(context);
+    cr_assert_not(bl_tensor_valid(bl_ema_follow(ema, other, sgd, params)));
+    cr_assert_eq(bl_graph_error(other)->code, BL_ERR_NOT_FOUND);
+    bl_graph_clear_error(other);
+    cr_assert_not(bl_tensor_valid(bl_ema_follow(ema, other, NULL, NULL)));
+    cr_assert_not(bl_tensor_valid(bl_ema_follow(NULL, other, NULL, params)));
+    cr_assert_null(bl_ema_follow(ema, NULL, NULL, params));
+    bl_graph_free(other);
+    bl_ema_free(ema);
+    bl_optimizer_free(sgd);
+}
+
+/* The average is part of the update's pass: it reads and writes itself, and reads no parameter once more. */
+Test(ema, costs_itself_alone)
+{
+    enum {
+        ROWS = 96
+    };
+    bl_parameter *w = bl_params_add(params, "w", BL_F32, BL_SHAPE(ROWS, ROWS), bl_init_constant(1), NULL);
+    bl_tensor *x = bl_input(graph, "x", BL_F32, BL_SHAPE(8, ROWS));
+    bl_tensor *loss = bl_mean(bl_square(bl_matmul(x, bl_use(graph, w))), BL_ALL_AXES, false);
+    bl_optimizer *adam = bl_adam(context, NULL);
+    bl_tensor *update = bl_minimize(adam, loss);
+    bl_program *plain = bl_compile(context, update);
+    bl_ema *ema = make(0.99, false);
+    bl_program *with = bl_compile(context, update, bl_ema_follow(ema, graph, adam, params));
+    bl_program_info without = bl_program_describe(plain), more = bl_program_describe(with);
+    int64_t size = ROWS * ROWS * (int64_t)sizeof(float);
+    cr_assert_leq(more.bytes_read - without.bytes_read, size + 1024);
+    cr_assert_leq(more.bytes_written - without.bytes_written, size + 1024);
+    cr_assert_leq(more.workspace_bytes, without.workspace_bytes + 1024);
+    bl_program_free(plain);
+    bl_program_free(with);
+    bl_ema_free(ema);
+    bl_optimizer_free(adam);
+}

@@ -4,6 +4,7 @@
 
 #include <bowline/bowline.h>
 #include <criterion/criterion.h>
+#include <float.h>
 #include <math.h>
 #include <stdint.h>
 #include <string.h>
@@ -210,6 +211,33 @@ Test(schedule, of_an_optimizer)
     bl_program_free(step);
     bl_optimizer_free(optimizer);
     bl_graph_free(graph);
+    bl_params_free(params);
+    bl_context_free(context);
+}
+
+/* Each group goes by its own initial rate; when one cannot be written none is. */
+Test(schedule, of_groups)
+{
+    bl_context *context = bl_context_new(NULL);
+    bl_params *params = bl_params_new(context);
+    bl_params_add(params, "a", BL_F64, BL_SHAPE(1), bl_init_constant(0), NULL);
+    bl_params_add(params, "b", BL_F64, BL_SHAPE(1), bl_init_constant(0), NULL);
+    bl_optimizer *adam = bl_adam(context, NULL);
+    bl_optimizer *group = bl_sgd(context, &(bl_sgd_options){.lr = 0.5});
+    cr_assert_eq(bl_optimizer_add_group(adam, params, "b", group), BL_OK);
+    cr_assert_eq(bl_optimizer_schedule(adam, bl_schedule_step(1, 0.25), 2), BL_OK);
+    cr_assert_eq(rate(adam), 0.001 / 16);
+    cr_assert_eq(rate(group), 0.5 / 16);
+    cr_assert(bl__parameter_enter(bl_optimizer_lr(group), false));
+    cr_assert_eq(bl_optimizer_scale_lr(adam, 1), BL_ERR_BUSY);
+    cr_assert_str_eq(bl_optimizer_error(adam)->message, "bl_optimizer_scale_lr: sgd.lr is in use by a run");
+    cr_assert_eq(rate(adam), 0.001 / 16);
+    bl__parameter_leave(bl_optimizer_lr(group), false);
+    cr_assert_eq(bl_optimizer_scale_lr(adam, DBL_MAX), BL_OK);
+    bl_optimizer_clear_error(adam);
+    cr_assert_eq(bl_optimizer_scale_lr(adam, 1), BL_OK, "all was left again");
+    cr_assert_eq(rate(group), 0.5);
+    bl_optimizer_free(adam);
     bl_params_free(params);
     bl_context_free(context);
 }

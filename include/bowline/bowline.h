@@ -3,6 +3,7 @@
 #define BOWLINE_BOWLINE_H
 
 #include "accumulator.h"
+#include "check.h"
 #include "checkpoint.h"
 #include "context.h"
 #include "draw.h"
@@ -28,6 +29,7 @@
 #include "schedule.h"
 #include "tensor.h"
 #include "tensor_file.h"
+#include "training_state.h"
 #include "transform.h"
 #include "version.h"
 

@@ -23,6 +23,7 @@ BL_BEGIN_DECLS
     X(BL_ERR_STATE, "conflicting use of state")   \
     X(BL_ERR_STALE, "program is stale")           \
     X(BL_ERR_BUSY, "state in use by another run") \
+    X(BL_ERR_NOT_FINITE, "a value is not finite") \
     X(BL_ERR_UNSUPPORTED, "not supported")        \
     X(BL_ERR_IO, "input or output failed")        \
     X(BL_ERR_FORMAT, "file is malformed")         \

@@ -14,6 +14,13 @@ typedef enum bl_precision {
     BL_PRECISION_F64 /* f32 values become f64, on private copies of parameters; inputs are given as f64 */
 } bl_precision;
 
+/* What stops a run that would make it, or be given it: see check.h. */
+typedef enum bl_check {
+    BL_CHECK_NOTHING, /* runs go through whatever comes */
+    BL_CHECK_NAN,     /* NaN */
+    BL_CHECK_FINITE   /* NaN, and infinities that are not made from infinite constants */
+} bl_check;
+
 enum {
     BL_THREADS_OF_CONTEXT = -1 /* as many as bl_context_options.threads says */
 };
@@ -26,6 +33,9 @@ typedef struct bl_compile_options {
                      within rounding (docs/design.md); default true */
     int threads;  /* that a run may use, 1 or more; default BL_THREADS_OF_CONTEXT */
     bl_instruction_set instruction_set; /* default BL_ISA_DEFAULT: the context's */
+    bl_check check; /* every value of a run is looked at: the same bits, slower, and in more memory, since
+                       element-wise ops run alone and new states wait for the commit; default
+                       BL_CHECK_NOTHING, which costs nothing */
 } bl_compile_options;
 
 /* How many of one kind there are, and what they hold. */
@@ -100,7 +110,8 @@ BL_API const bl_error *bl_program_error(const bl_program *program);
 /* Runs the program once. A run that fails has changed nothing: no parameter, no buffer.
  * Returns: BL_OK or the error. Errors: BL_ERR_STATE (an input was never set), BL_ERR_INDEX, BL_ERR_STALE (a
  * tie changed), BL_ERR_BUSY (another run uses the same state, and one of the two writes it), whatever an op
- * of the user's reports; whatever compile reported. Ownership: unchanged. Threads: the context's. */
+ * of the user's reports; BL_ERR_NOT_FINITE where the options have a check; whatever compile reported.
+ * Ownership: unchanged. Threads: the context's. */
 BL_API bl_status bl_run(bl_program *program);
 
 /* Copies values, row by row, into an input.

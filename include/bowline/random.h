@@ -10,6 +10,10 @@ BL_BEGIN_DECLS
 
 typedef struct bl_rng bl_rng;
 
+enum {
+    BL_RNG_STATE_BYTES = 5056 /* what bl_rng_get_state writes */
+};
+
 /* A generator seeded as torch.manual_seed(seed) seeds.
  * Returns: the generator, or NULL without memory or for a NULL context (then bl_context_error tells).
  * Errors: BL_ERR_MEMORY. Ownership: the caller's, until bl_rng_free. Threads: one at a time.
@@ -27,6 +31,17 @@ BL_API void bl_rng_seed(bl_rng *rng, uint64_t seed);
 /* One 32-bit draw of the engine; 0 for NULL.
  * Returns: the draw. Errors: none. Ownership: none. Threads: one at a time. */
 BL_API uint32_t bl_rng_next(bl_rng *rng);
+
+/* Writes all that the draws to come depend on, as torch.Generator.get_state writes it: little-endian, the
+ * same bytes. Returns: BL_OK or an error. Errors: BL_ERR_ARGUMENT (NULL, or `bytes` is not
+ * BL_RNG_STATE_BYTES). Ownership: the array stays the caller's. Threads: one at a time. Source: PyTorch 1.13,
+ * aten/src/ATen/CPUGeneratorImpl.cpp. */
+BL_API bl_status bl_rng_get_state(const bl_rng *rng, void *state, size_t bytes);
+
+/* Goes on where the state was written, here or by torch.Generator.get_state.
+ * Returns: BL_OK or an error, and then the generator is as it was. Errors: BL_ERR_ARGUMENT (NULL, another
+ * number of bytes, or they are no state). Ownership: the array stays the caller's. Threads: one at a time. */
+BL_API bl_status bl_rng_set_state(bl_rng *rng, const void *state, size_t bytes);
 
 /* `count` integers in [low, high), as torch.randint(low, high, (count,)).
  * Returns: BL_OK or an error, and then nothing is drawn. Errors: BL_ERR_ARGUMENT (NULL, or low >= high).

@@ -60,7 +60,8 @@ static size_t bytes_of(const bl_program *p)
                    p->instruction_capacity * sizeof(*p->instructions) +
                    p->operand_capacity * sizeof(*p->operands) + p->storage_capacity * sizeof(*p->storages) +
                    p->state_capacity * sizeof(*p->states) + p->input_capacity * sizeof(*p->inputs) +
-                   p->output_capacity * sizeof(*p->outputs) + p->effect_capacity * sizeof(*p->effects);
+                   p->output_capacity * sizeof(*p->outputs) + p->effect_capacity * sizeof(*p->effects) +
+                   p->leaf_capacity * sizeof(*p->leaves);
     for (size_t i = 0; i < p->input_count; i++)
         bytes += p->inputs[i].copy ? p->inputs[i].bytes : 0;
     for (size_t i = 0; i < p->state_count; i++)
@@ -85,6 +86,7 @@ static void let_go(bl_program *p)
     bl__profile_free(p);
     p->profile = (bl__profile){.timings = NULL};
     p->ran = false;
+    p->finding = (bl_not_finite){.kind = BL_NOT_FINITE_NOTHING};
     if (p->head.error.code != BL_OK)
         p->head.error = (bl_error){.code = BL_OK};
 }

@@ -15,7 +15,8 @@ bl_compile_options bl_compile_defaults(void)
                                 .fuse = true,
                                 .rewrite = true,
                                 .threads = BL_THREADS_OF_CONTEXT,
-                                .instruction_set = BL_ISA_DEFAULT};
+                                .instruction_set = BL_ISA_DEFAULT,
+                                .check = BL_CHECK_NOTHING};
 }
 
 /* Makes room for what is known of each node up to the last output. */
@@ -63,7 +64,8 @@ static bool rewrite(bl__lowering *l, bl_tensor *const *outputs, size_t count)
     return places >= 0;
 }
 
-/* Finds out which nodes run together; false without memory. */
+/* Finds out which nodes run together; false without memory. Where values are checked each has an instruction
+ * of its own to name, but for products and sums: taken apart they would give other bits. */
 static bool fuse(bl__lowering *l, bl_tensor *const *outputs, size_t count)
 {
     bl__fusion_source source = {.graph = l->graph,
@@ -73,7 +75,8 @@ static bool fuse(bl__lowering *l, bl_tensor *const *outputs, size_t count)
                                 .output_count = count,
                                 .kernels = l->program->environment.kernels,
                                 .widens = l->program->precision == BL_PRECISION_F64,
-                                .alone = !l->fuse};
+                                .alone = !l->fuse || l->program->check != BL_CHECK_NOTHING,
+                                .joins = l->fuse};
     return bl__fuse(&l->fusion, &source);
 }
 
@@ -380,6 +383,7 @@ static bl_program *compile(bl_context *context, bl_tensor *const *outputs, size_
         program->precision = chosen.precision;
         program->environment.kernels = kernels;
         program->frozen = frozen;
+        program->check = chosen.check;
         program->environment.threads = chosen.threads;
         bl__lowering l = {.program = program,
                           .graph = bl__graph_of(outputs[0]),
@@ -422,6 +426,9 @@ bl_program *bl_compile_list(bl_context *context, bl_tensor *const *outputs, size
     else if ((unsigned)chosen.instruction_set >= BL_ISA_COUNT)
         bl__report(context, &error, BL_ERR_ARGUMENT, "compile", NULL, "instruction set %d is unknown",
                    (int)chosen.instruction_set);
+    else if ((unsigned)chosen.check > BL_CHECK_FINITE)
+        bl__report(context, &error, BL_ERR_ARGUMENT, "compile", NULL, "check %d is unknown",
+                   (int)chosen.check);
     else
         return compile(context, outputs, count, &chosen, false);
     return give_invalid(context, &error);

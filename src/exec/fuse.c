@@ -317,7 +317,7 @@ bool bl__fuse(bl__fusion *fusion, const bl__fusion_source *source)
 {
     fusion->nodes = bl__allocate(fusion->allocator, source->node_count, sizeof(*fusion->nodes));
     fusion->node_count = fusion->nodes ? source->node_count : 0;
-    if (!fusion->nodes || (!source->alone && !bl__join_products(fusion, source)))
+    if (!fusion->nodes || (source->joins && !bl__join_products(fusion, source)))
         return false;
     for (size_t id = 0; id < source->node_count; id++) {
         const bl__node *node = source->graph->nodes[id];

@@ -45,7 +45,8 @@ typedef struct bl__fusion_source {
     size_t output_count;
     const bl__kernel_set *kernels;
     bool widens; /* f32 is computed in f64 */
-    bool alone;  /* every node runs alone */
+    bool alone;  /* every node runs alone, ... */
+    bool joins;  /* ... but for products, which are computed into what they are added to */
 } bl__fusion_source;
 
 /* Finds the products that are to be computed into what they are added to (accumulate.c); false without

@@ -1,6 +1,7 @@
 /* Lowering a node: a view becomes a layout, an op an instruction over new storages. */
 #include "exec/lower.h"
 #include "cpu/kernels.h"
+#include "exec/check.h"
 #include "graph/text.h"
 #include "ops/keys.h"
 
@@ -167,6 +168,8 @@ static bool make_outputs(bl__lowering *l, const bl__node *node, const bl__kernel
         if (storage == SIZE_MAX || !bl__contiguous_value(l, output, storage, value))
             return false;
         value->unused = unused;
+        l->program->storages[storage].is_checked = l->used_outputs[node->id] >> i & 1;
+        l->program->storages[storage].may_be_infinite = bl__recorded_infinite(node->op, bl__attributes(node));
     }
     return true;
 }

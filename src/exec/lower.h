@@ -72,6 +72,8 @@ size_t bl__state_of(bl__lowering *l, bl_parameter *parameter);
 
 /* The kernel of an op on the program's device; NULL when it has none. */
 const bl__kernel *bl__kernel_of(const bl__lowering *l, int key);
+/* What messages say of an op at an origin, mostly the same record for the same two; NULL without memory. */
+const bl__instruction_name *bl__name_of(bl__lowering *l, const bl__origin *origin, const char *op);
 /* Appends an instruction for a node, prepared; NULL without memory or when the kernel refuses. */
 bl__instruction *bl__add_instruction(bl__lowering *l, const bl__node *node, const char *op,
                                      const bl__kernel *kernel, bl__operand *const *inputs, size_t input_count,

@@ -41,8 +41,13 @@ static void lower_assign(bl__lowering *l, const bl__node *node)
     bl_program *p = l->program;
     size_t state = bl__state_of(l, attributes->parameter);
     const bl__operand *value = state == SIZE_MAX ? NULL : settle(l, node, tensor);
+    const bl__instruction_name *name = NULL;
     if (!value)
         return;
+    if (p->check != BL_CHECK_NOTHING && !(name = bl__name_of(l, node->origin, node->op->name))) {
+        bl__lower_out_of_memory(l);
+        return;
+    }
     if (p->states[state].written) {
         bl__program_fail(p, BL_ERR_STATE, "compile",
                          p->states[state].drawn ? "%s is assigned and drawn from in one program"
@@ -60,6 +65,7 @@ static void lower_assign(bl__lowering *l, const bl__node *node)
     set_runs(effect, node, tensor);
     effect->state = state;
     effect->value = value;
+    effect->name = name;
 }
 
 void bl__lower_effect(bl__lowering *l, const bl__node *node)
@@ -95,6 +101,7 @@ void bl__lower_output(bl__lowering *l, const bl_tensor *tensor)
     const bl__operand *value = settle(l, tensor->node, tensor);
     if (!value)
         return;
+    p->storages[value->storage].is_checked = true; /* a copy of a number, too */
     if (p->output_count == p->output_capacity &&
         !bl__grow(l->allocator, &p->outputs, &p->output_capacity, sizeof(*p->outputs))) {
         bl__lower_out_of_memory(l);

@@ -59,7 +59,10 @@ static bool make_output(bl__lowering *l, const bl_tensor *output)
 {
     size_t size = bl_dtype_size(bl__lower_dtype(l, (bl_dtype)output->dtype));
     size_t storage = bl__new_storage(l, BL__WORKSPACE, (size_t)output->count * size);
-    return storage != SIZE_MAX && bl__contiguous_value(l, output, storage, bl__value_of(l, output));
+    if (storage == SIZE_MAX)
+        return false;
+    l->program->storages[storage].is_checked = true;
+    return bl__contiguous_value(l, output, storage, bl__value_of(l, output));
 }
 
 /* The index space, which is that of any member. */

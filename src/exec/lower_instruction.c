@@ -23,8 +23,7 @@ static const char *scope_path(bl__lowering *l, const bl__scope *scope)
     return l->scope_path;
 }
 
-/* The record of an op at an origin, mostly the same for the same two; NULL without memory. */
-static const bl__instruction_name *name_of(bl__lowering *l, const bl__origin *origin, const char *op)
+const bl__instruction_name *bl__name_of(bl__lowering *l, const bl__origin *origin, const char *op)
 {
     uintptr_t hash = (uintptr_t)origin / 16 + (uintptr_t)op * 31;
     bl__named *named = &l->names[hash & (BL__NAME_CACHE - 1)];
@@ -102,7 +101,7 @@ bl__instruction *bl__add_instruction(bl__lowering *l, const bl__node *node, cons
 {
     bl_program *p = l->program;
     size_t count = input_count + output_count;
-    const bl__instruction_name *name = name_of(l, node->origin, op);
+    const bl__instruction_name *name = bl__name_of(l, node->origin, op);
     if (!name || !make_room(l, count))
         return NULL;
     bl__operand **operands = p->operands + p->operand_count;

@@ -134,15 +134,18 @@ static void lower_parameter(bl__lowering *l, const bl__node *node)
     bl__take_values(state->copy, dtype, parameter->data, parameter->dtype, (size_t)parameter->count);
 }
 
-/* A frozen program remembers where its leaves are, for the gradient check to perturb them. */
+/* A frozen program remembers where its leaves are, for the gradient check to perturb them; one with a check
+ * looks at them. */
 static void note_leaf(bl__lowering *l, const bl__node *node)
 {
     bl_program *p = l->program;
-    if (p->leaf_count == p->leaf_capacity &&
-        !bl__grow(l->allocator, &p->leaves, &p->leaf_capacity, sizeof(*p->leaves)))
+    const bl__instruction_name *name = bl__name_of(l, node->origin, node->op->name);
+    if (!name || (p->leaf_count == p->leaf_capacity &&
+                  !bl__grow(l->allocator, &p->leaves, &p->leaf_capacity, sizeof(*p->leaves))))
         bl__lower_out_of_memory(l);
     else
-        p->leaves[p->leaf_count++] = (bl__leaf){node->id, bl__value_of(l, &node->outputs[0])};
+        p->leaves[p->leaf_count++] =
+            (bl__leaf){node->id, bl__value_of(l, &node->outputs[0]), name, node->op->key == BL__KEY_full};
 }
 
 void bl__lower_leaf(bl__lowering *l, const bl__node *node)
@@ -164,7 +167,7 @@ void bl__lower_leaf(bl__lowering *l, const bl__node *node)
         bl__program_fail(l->program, BL_ERR_UNSUPPORTED, node->op->name, "there is no such leaf");
         break;
     }
-    if (l->program->frozen && bl__lowering_ok(l))
+    if ((l->program->frozen || l->program->check != BL_CHECK_NOTHING) && bl__lowering_ok(l))
         note_leaf(l, node);
 }
 

@@ -112,8 +112,8 @@ static bool may_write_state(const bl_program *p, const bl__effect *effect, const
 
 void bl__write_states(bl_program *p)
 {
-    if (p->frozen || p->precision != BL_PRECISION_RECORDED)
-        return;
+    if (p->frozen || p->precision != BL_PRECISION_RECORDED || p->check != BL_CHECK_NOTHING)
+        return; /* a check may yet refuse what an instruction has made */
     for (size_t i = 0; i < p->effect_count; i++) {
         bl__effect *effect = &p->effects[i];
         origin from;

@@ -2,7 +2,7 @@
 #ifndef BOWLINE_EXEC_PROGRAM_H
 #define BOWLINE_EXEC_PROGRAM_H
 
-#include "bowline/program.h"
+#include "bowline/check.h"
 #include "cpu/kernel_set.h"
 #include "exec/profile.h"
 #include "graph/graph.h"
@@ -26,6 +26,10 @@ typedef struct bl__storage {
     };
     uint32_t root; /* an index; its own when it stands alone */
     uint8_t place; /* a bl__location */
+    /* In programs that are checked: */
+    bool is_checked;      /* its values are looked at when they are there */
+    bool may_be_infinite; /* for its op was recorded with an infinite number */
+    bool is_not_finite;   /* in the run that goes on: some of its values, as they may be */
     bl__device device;
 } bl__storage;
 
@@ -90,13 +94,16 @@ typedef struct bl__effect {
     size_t state;
     const bl__operand *value;
     int64_t rows, run, stride, start;
-    bool is_written; /* the instruction itself writes to the state: see overwrite.h */
+    bool is_written;                  /* the instruction itself writes to the state: see overwrite.h */
+    const bl__instruction_name *name; /* in a program that is checked */
 } bl__effect;
 
-/* Where the values of a leaf are, in a frozen program. */
+/* Where the values of a leaf are, in a program that is frozen or checked. */
 typedef struct bl__leaf {
     int64_t node;
     const bl__operand *value;
+    const bl__instruction_name *name;
+    bool is_number; /* bl_full's */
 } bl__leaf;
 
 struct bl_program {
@@ -121,8 +128,11 @@ struct bl_program {
     unsigned char *workspace; /* the planned part, then the scratch that all instructions share */
     size_t planned_bytes, scratch_bytes, bound_bytes;
     bl__profile profile;
-    bool resolved; /* operands point at their data */
-    bool frozen;   /* private copies are left as they are between runs */
+    bl_check check;
+    bl_not_finite finding; /* of the last run, but for the name, ... */
+    size_t finding_owner;  /* ... which is that of an input or a state */
+    bool resolved;         /* operands point at their data */
+    bool frozen;           /* private copies are left as they are between runs */
     bool running;
     bool ran;
     bl__environment environment;     /* of all instructions */

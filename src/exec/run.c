@@ -1,5 +1,5 @@
 /* Running: check, compute, and only then commit. */
-#include "exec/program.h"
+#include "exec/check.h"
 
 #include <math.h>
 #include <string.h>
@@ -164,6 +164,23 @@ static bl_status compute(bl_program *p)
     return BL_OK;
 }
 
+/* compute with a look at every value. */
+static bl_status compute_checked(bl_program *p)
+{
+    bl__profile *profile = p->profile.on ? &p->profile : NULL;
+    bl_status status = bl__check_leaves(p);
+    for (size_t i = 0; i < p->instruction_count && status == BL_OK; i++) {
+        const bl__instruction *instruction = &p->instructions[i];
+        status = instruction->kernel->run(&instruction->call);
+        if (status != BL_OK)
+            return report_failure(p, instruction->name, status);
+        status = bl__check_results(p, i);
+        if (profile)
+            bl__profile_note(profile, i);
+    }
+    return status == BL_OK ? bl__check_effects(p) : status;
+}
+
 static bl_status check_inputs(bl_program *p)
 {
     for (size_t i = 0; i < p->input_count; i++) {
@@ -194,9 +211,10 @@ bl_status bl_run(bl_program *program)
     program->message[0] = '\0';
     program->environment.pool = program->head.context->pool; /* another compile may have made it anew */
     program->running = true;
+    program->finding.kind = BL_NOT_FINITE_NOTHING;
     if (program->profile.on)
         bl__profile_begin(&program->profile);
-    status = compute(program);
+    status = program->check == BL_CHECK_NOTHING ? compute(program) : compute_checked(program);
     program->running = false;
     if (status == BL_OK)
         commit_all(program);

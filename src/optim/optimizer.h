@@ -55,6 +55,8 @@ bl__parameter_state *bl__optimizer_state(bl_optimizer *optimizer, bl_parameter *
                                          char *why, size_t size);
 /* The state that is there; NULL when none is. */
 bl__parameter_state *bl__optimizer_find_state(const bl_optimizer *optimizer, const bl_parameter *parameter);
+/* Gives each element of a buffer a value that its dtype holds. */
+void bl__optimizer_fill(bl_parameter *buffer, double value);
 /* Drops the newest states until `count` are left. */
 void bl__optimizer_forget(bl_optimizer *optimizer, size_t count);
 

@@ -43,8 +43,10 @@ static bl_status check_slot(const bl_rule_slot *slot, const bl_parameter *parame
     return status == BL_OK ? BL_ERR_DTYPE : status;
 }
 
-static void fill(bl_parameter *buffer, double value)
+void bl__optimizer_fill(bl_parameter *buffer, double value)
 {
+    if (buffer->bytes > 0)
+        memset(buffer->data, 0, buffer->bytes);
     for (int64_t i = 0; i < buffer->count && value != 0; i++) {
         switch (buffer->dtype) {
         case BL_F32:
@@ -87,7 +89,7 @@ static bl_status make_slot(const bl_optimizer *optimizer, bl__parameter_state *s
     state->slots[index] = bl__optimizer_buffer(optimizer, slot->name, parameter, dtype, shape);
     if (!state->slots[index])
         return BL_ERR_MEMORY;
-    fill(state->slots[index], slot->initial);
+    bl__optimizer_fill(state->slots[index], slot->initial);
     return BL_OK;
 }
 

@@ -15,7 +15,9 @@ static void seed_state(bl_rng *rng, uint64_t seed)
         uint32_t previous = rng->state[i - 1];
         rng->state[i] = 1812433253U * (previous ^ previous >> 30) + i;
     }
+    rng->seed = seed;
     rng->next = BL__RNG_WORDS;
+    rng->is_new = true;
     rng->has_normal = false;
     rng->normal = 0;
 }
@@ -39,6 +41,7 @@ void bl__rng_twist(bl_rng *rng)
         x[i] = twisted(x[i], x[i + 1], x[i + MIDDLE - BL__RNG_WORDS]);
     x[i] = twisted(x[i], x[0], x[MIDDLE - 1]);
     rng->next = 0;
+    rng->is_new = false;
 }
 
 bl_rng *bl_rng_new(bl_context *context, uint64_t seed)

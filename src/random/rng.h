@@ -12,8 +12,10 @@
 
 struct bl_rng {
     bl_context *context;
+    uint64_t seed; /* only told on */
     uint32_t state[BL__RNG_WORDS];
     uint32_t next; /* index of the next word; BL__RNG_WORDS: the state must be twisted first */
+    bool is_new;   /* it has not been twisted since it was seeded */
     bool has_normal;
     double normal; /* the second value of the last pair below 16 elements, before scale and shift; shared by
                       both dtypes, kept across every other kind of draw, dropped by a new seed */
@@ -51,6 +53,10 @@ static inline double bl__rng_unit_f64(bl_rng *rng)
 {
     return (double)(bl__rng_words(rng) & 0x1fffffffffffffU) * 0x1p-53;
 }
+
+/* Reads BL_RNG_STATE_BYTES bytes into a generator, but for its context; false when they are no state, and
+ * then the generator is none any more. */
+bool bl__rng_take_state(bl_rng *rng, const void *state);
 
 /* Reports BL_ERR_ARGUMENT for the function bl_OP; `rng` may be NULL. */
 bl_status bl__rng_fail(bl_rng *rng, const char *op, const char *complaint);

@@ -204,6 +204,11 @@ Test(cache, near_misses_of_every_kind_are_misses)
     threads.threads = bl_context_threads(context) + 1;
     same.threads = bl_context_threads(context);
     cr_assert(!hits(BASE, &threads) && hits(BASE, &threads) && hits(BASE, &same));
+    bl_compile_options checked = bl_compile_defaults(), finite = checked;
+    checked.check = BL_CHECK_NAN;
+    finite.check = BL_CHECK_FINITE;
+    cr_assert(!hits(BASE, &checked) && hits(BASE, &checked));
+    cr_assert(!hits(BASE, &finite) && hits(BASE, &finite));
     cr_assert(hits(BASE, NULL));
     bl_params_tie(params, "q", "p"); /* q's parameter is gone, and p is what it was */
     cr_assert(hits(BASE, NULL));

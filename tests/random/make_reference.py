@@ -51,6 +51,9 @@ class Calls:
         self.generator.manual_seed(seed)
         print("{SEED, .seed = 0x%x}," % (seed % 2**64))
 
+    def state(self):
+        self.write("STATE", "", self.generator.get_state().numpy().view("u8"))
+
     def words(self, pairs):
         """Raw draws: each number below 2^64 - 1 is two of them."""
         drawn = torch.randint(LOWEST, HIGHEST, (pairs,), generator=self.generator).numpy().view("u8")
@@ -78,8 +81,11 @@ def engine():
     calls = Calls("engine")
     for seed in (0, 1, 2, 5489, 2**32 - 1, 2**32, 2**32 + 7, 2**63, 2**64 - 1):
         calls.seed(seed)
+        calls.state()
         calls.words(2)
+        calls.state()
         calls.words(1000)
+        calls.state()
     calls.end()
 
 
@@ -129,7 +135,9 @@ def kept_value():
     calls = Calls("kept_value")
     calls.seed(15)
     calls.normal("F32", 0.0, 1.0, 1)  # keeps one back, unscaled
+    calls.state()
     calls.normal("F64", 0.5, 3.0, 1)  # takes it
+    calls.state()
     calls.normal("F64", 0.0, 1.0, 3)
     calls.normal("F32", 2.0, 0.5, 1)
     calls.normal("F32", 0.0, 1.0, 1)
@@ -142,6 +150,7 @@ def kept_value():
     calls.normal("F32", 0.0, 1.0, 0)
     calls.words(1)
     calls.normal("F32", 0.0, 1.0, 2)
+    calls.state()
     calls.seed(15)  # drops it
     calls.normal("F32", 0.0, 1.0, 2)
     calls.end()

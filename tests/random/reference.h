@@ -13,7 +13,8 @@ typedef enum reference_kind {
     UNIFORM_F32,
     UNIFORM_F64,
     NORMAL_F32,
-    NORMAL_F64
+    NORMAL_F64,
+    STATE
 } reference_kind;
 
 typedef struct reference_call {

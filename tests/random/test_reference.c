@@ -29,6 +29,8 @@ static bl_status draw(bl_rng *rng, const reference_call *call, void *values)
         return bl_rng_normal_f32(rng, call->real[0], call->real[1], values, call->count);
     case NORMAL_F64:
         return bl_rng_normal_f64(rng, call->real[0], call->real[1], values, call->count);
+    case STATE:
+        return bl_rng_get_state(rng, values, call->count * 8);
     }
     return BL_ERR_UNSUPPORTED;
 }

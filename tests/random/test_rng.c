@@ -154,6 +154,47 @@ Test(rng, no_values)
     bl_context_free(context);
 }
 
+/* A state that was taken anywhere, a normal value kept back or not, goes on with the same draws. */
+Test(rng, states)
+{
+    static unsigned char state[BL_RNG_STATE_BYTES], again[BL_RNG_STATE_BYTES], bad[BL_RNG_STATE_BYTES];
+    bl_context *context = bl_context_new(NULL);
+    bl_rng *rng = bl_rng_new(context, 123456789012345u), *other = bl_rng_new(context, 2);
+    for (size_t count = 0; count < 1300; count += 97) {
+        float drawn[1300 + 3], repeated[1300 + 3];
+        cr_assert_eq(bl_rng_uniform_f32(rng, 0, 1, drawn, count), BL_OK);
+        cr_assert_eq(bl_rng_normal_f32(rng, 0, 1, drawn, count % 2 + 1), BL_OK);
+        cr_assert_eq(bl_rng_get_state(rng, state, sizeof(state)), BL_OK);
+        cr_assert_eq(bl_rng_set_state(other, state, sizeof(state)), BL_OK);
+        cr_assert_eq(bl_rng_get_state(other, again, sizeof(again)), BL_OK);
+        cr_assert_eq(memcmp(state, again, sizeof(state)), 0);
+        bl_rng_normal_f32(rng, 0, 1, drawn, 3);
+        bl_rng_uniform_f32(rng, 0, 1, drawn + 3, 1300);
+        bl_rng_normal_f32(other, 0, 1, repeated, 3);
+        bl_rng_uniform_f32(other, 0, 1, repeated + 3, 1300);
+        cr_assert_eq(memcmp(drawn, repeated, sizeof(drawn)), 0);
+    }
+    cr_assert_eq(bl_rng_get_state(rng, state, sizeof(state)), BL_OK);
+    static const size_t places[] = {8,      12,   16,
+                                    24 + 4, 5040, 5052}; /* left, seeded, next, a word, the flags */
+    for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+        memcpy(bad, state, sizeof(bad));
+        bad[places[i]] ^= 0x82;
+        cr_assert_eq(bl_rng_set_state(rng, bad, sizeof(bad)), BL_ERR_ARGUMENT, "%zu", places[i]);
+        cr_assert_eq(bl_rng_get_state(rng, again, sizeof(again)), BL_OK);
+        cr_assert_eq(memcmp(state, again, sizeof(state)), 0, "it was refused and changed something");
+    }
+    cr_assert_eq(bl_rng_set_state(rng, state, sizeof(state) - 1), BL_ERR_ARGUMENT);
+    cr_assert_eq(bl_rng_set_state(rng, NULL, sizeof(state)), BL_ERR_ARGUMENT);
+    cr_assert_eq(bl_rng_set_state(NULL, state, sizeof(state)), BL_ERR_ARGUMENT);
+    cr_assert_eq(bl_rng_get_state(rng, state, 5055), BL_ERR_ARGUMENT);
+    cr_assert_eq(bl_rng_get_state(NULL, state, sizeof(state)), BL_ERR_ARGUMENT);
+    cr_assert_eq(bl_rng_get_state(rng, NULL, sizeof(state)), BL_ERR_ARGUMENT);
+    bl_rng_free(rng);
+    bl_rng_free(other);
+    bl_context_free(context);
+}
+
 /* With and without the processor's fma: uniforms from all over [0, 1), and both ends of it. */
 Test(rng, normal_blocks)
 {

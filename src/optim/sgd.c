@@ -2,8 +2,6 @@
 #include "graph/context.h"
 #include "optim/formulas.h"
 
-#include <math.h>
-
 /* g = g + weight_decay p
  * b = momentum b + (1 - dampening) g, at the first update b = g
  * g = b, with nesterov g + momentum b
@@ -11,7 +9,7 @@
 static bl_tensor *update(bl_update_call *u)
 {
     const bl_sgd_options *options = u->options;
-    bl_tensor *g = bl__decayed(u, false, options->weight_decay);
+    bl_tensor *g = bl__decayed(u, options->maximize, options->weight_decay);
     if (options->momentum != 0) {
         bl_tensor *b = bl_mul_scalar(u->state[0], options->momentum);
         if (options->dampening == 0) {
@@ -23,8 +21,7 @@ static bl_tensor *update(bl_update_call *u)
         u->state[0] = b;
         g = options->nesterov ? bl_add(g, bl_mul_scalar(b, options->momentum)) : b;
     }
-    bl_tensor *lr = bl_cast(u->lr, bl_tensor_dtype(u->parameter));
-    return bl_sub(u->parameter, bl_mul(g, lr));
+    return bl_sub(u->parameter, bl_mul(g, bl__rounded(u, u->lr)));
 }
 
 bl_sgd_options bl_sgd_defaults(void)
@@ -35,9 +32,9 @@ bl_sgd_options bl_sgd_defaults(void)
 bl_optimizer *bl_sgd(bl_context *context, const bl_sgd_options *options)
 {
     bl_sgd_options chosen = options ? *options : bl_sgd_defaults();
-    if (!context || !bl__option_within(context, "sgd", "lr", chosen.lr, 0, INFINITY) ||
-        !bl__option_within(context, "sgd", "momentum", chosen.momentum, 0, INFINITY) ||
-        !bl__option_within(context, "sgd", "weight_decay", chosen.weight_decay, 0, INFINITY))
+    if (!BL__OPTIONS_HOLD(context, "sgd", {"lr", chosen.lr, 0, INFINITY},
+                          {"momentum", chosen.momentum, 0, INFINITY},
+                          {"weight_decay", chosen.weight_decay, 0, INFINITY}))
         return NULL;
     if (!isfinite(chosen.dampening)) {
         bl__report(context, NULL, BL_ERR_ARGUMENT, "sgd", NULL, "dampening is %g", chosen.dampening);

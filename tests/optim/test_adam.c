@@ -1,4 +1,4 @@
-/* Adam against PyTorch's training runs, and the options it refuses. */
+/* Adam and AdamW against PyTorch's training runs, and the options it refuses. */
 #include "trajectory.h"
 
 #include <criterion/criterion.h>
@@ -7,23 +7,26 @@
 /* 200 steps in f64 differ by 1e-15 where both sides round in the same places; a wrong formula by far more. */
 #define TOLERANCE 1e-12
 
-static bl_optimizer *plain(bl_context *context)
+static bl_optimizer *plain(bl_context *context, const bl_params *params)
 {
+    (void)params;
     bl_adam_options options = bl_adam_defaults();
     options.lr = 0.01;
     return bl_adam(context, &options);
 }
 
-static bl_optimizer *weight_decay(bl_context *context)
+static bl_optimizer *weight_decay(bl_context *context, const bl_params *params)
 {
+    (void)params;
     bl_adam_options options = bl_adam_defaults();
     options.lr = 0.01;
     options.weight_decay = 0.05;
     return bl_adam(context, &options);
 }
 
-static bl_optimizer *betas(bl_context *context)
+static bl_optimizer *betas(bl_context *context, const bl_params *params)
 {
+    (void)params;
     bl_adam_options options = bl_adam_defaults();
     options.lr = 0.005;
     options.beta1 = 0.8;
@@ -32,11 +35,62 @@ static bl_optimizer *betas(bl_context *context)
     return bl_adam(context, &options);
 }
 
-static bl_optimizer *faster(bl_context *context)
+static bl_optimizer *faster(bl_context *context, const bl_params *params)
 {
+    (void)params;
     bl_adam_options options = bl_adam_defaults();
     options.lr = 0.02;
     return bl_adam(context, &options);
+}
+
+static bl_optimizer *amsgrad(bl_context *context, const bl_params *params)
+{
+    (void)params;
+    bl_adam_options options = bl_adam_defaults();
+    options.lr = 0.02;
+    options.beta1 = 0.8;
+    options.beta2 = 0.9;
+    options.amsgrad = true;
+    return bl_adam(context, &options);
+}
+
+static bl_optimizer *uphill(bl_context *context, const bl_params *params)
+{
+    (void)params;
+    bl_adam_options options = bl_adam_defaults();
+    options.lr = 0.01;
+    options.weight_decay = 0.05;
+    options.maximize = true;
+    return bl_adam(context, &options);
+}
+
+static bl_optimizer *decoupled(bl_context *context, const bl_params *params)
+{
+    (void)params;
+    bl_adam_options options = bl_adamw_defaults();
+    options.lr = 0.01;
+    return bl_adamw(context, &options);
+}
+
+static bl_optimizer *decoupled_all(bl_context *context, const bl_params *params)
+{
+    (void)params;
+    bl_adam_options options = bl_adamw_defaults();
+    options.lr = 0.02;
+    options.beta1 = 0.8;
+    options.beta2 = 0.9;
+    options.weight_decay = 0.5;
+    options.amsgrad = true;
+    return bl_adamw(context, &options);
+}
+
+static bl_optimizer *decoupled_uphill(bl_context *context, const bl_params *params)
+{
+    (void)params;
+    bl_adam_options options = bl_adamw_defaults();
+    options.lr = 0.01;
+    options.maximize = true;
+    return bl_adamw(context, &options);
 }
 
 Test(adam, follows_pytorch)
@@ -44,6 +98,15 @@ Test(adam, follows_pytorch)
     follow("adam", plain, BL_F64, (training){0}, TOLERANCE);
     follow("adam weight decay", weight_decay, BL_F64, (training){0}, TOLERANCE);
     follow("adam betas", betas, BL_F64, (training){0}, TOLERANCE);
+    follow("adam amsgrad", amsgrad, BL_F64, (training){0}, TOLERANCE);
+    follow("adam weight decay", uphill, BL_F64, (training){.negate = true}, TOLERANCE);
+}
+
+Test(adamw, follows_pytorch)
+{
+    follow("adamw", decoupled, BL_F64, (training){0}, TOLERANCE);
+    follow("adamw all", decoupled_all, BL_F64, (training){0}, TOLERANCE);
+    follow("adamw", decoupled_uphill, BL_F64, (training){.negate = true}, TOLERANCE);
 }
 
 Test(adam, follows_a_schedule_and_late_parameters)
@@ -56,6 +119,7 @@ Test(adam, follows_a_schedule_and_late_parameters)
 Test(adam, f32)
 {
     follow("adam", plain, BL_F32, (training){0}, 5e-6);
+    follow("adamw", decoupled, BL_F32, (training){0}, 5e-6);
 }
 
 Test(adam, options)

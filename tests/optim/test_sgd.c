@@ -7,31 +7,35 @@
 /* 200 steps in f64 differ by 1e-15 where both sides round in the same places; a wrong formula by far more. */
 #define TOLERANCE 1e-12
 
-static bl_optimizer *plain(bl_context *context)
+static bl_optimizer *plain(bl_context *context, const bl_params *params)
 {
+    (void)params;
     bl_sgd_options options = bl_sgd_defaults();
     options.lr = 0.1;
     return bl_sgd(context, &options);
 }
 
-static bl_optimizer *weight_decay(bl_context *context)
+static bl_optimizer *weight_decay(bl_context *context, const bl_params *params)
 {
+    (void)params;
     bl_sgd_options options = bl_sgd_defaults();
     options.lr = 0.1;
     options.weight_decay = 0.02;
     return bl_sgd(context, &options);
 }
 
-static bl_optimizer *momentum(bl_context *context)
+static bl_optimizer *momentum(bl_context *context, const bl_params *params)
 {
+    (void)params;
     bl_sgd_options options = bl_sgd_defaults();
     options.lr = 0.05;
     options.momentum = 0.9;
     return bl_sgd(context, &options);
 }
 
-static bl_optimizer *dampening(bl_context *context)
+static bl_optimizer *dampening(bl_context *context, const bl_params *params)
 {
+    (void)params;
     bl_sgd_options options = bl_sgd_defaults();
     options.lr = 0.1;
     options.momentum = 0.8;
@@ -39,8 +43,9 @@ static bl_optimizer *dampening(bl_context *context)
     return bl_sgd(context, &options);
 }
 
-static bl_optimizer *nesterov(bl_context *context)
+static bl_optimizer *nesterov(bl_context *context, const bl_params *params)
 {
+    (void)params;
     bl_sgd_options options = bl_sgd_defaults();
     options.lr = 0.05;
     options.momentum = 0.9;
@@ -48,8 +53,9 @@ static bl_optimizer *nesterov(bl_context *context)
     return bl_sgd(context, &options);
 }
 
-static bl_optimizer *all(bl_context *context)
+static bl_optimizer *all(bl_context *context, const bl_params *params)
 {
+    (void)params;
     bl_sgd_options options = bl_sgd_defaults();
     options.lr = 0.1;
     options.momentum = 0.7;
@@ -58,11 +64,24 @@ static bl_optimizer *all(bl_context *context)
     return bl_sgd(context, &options);
 }
 
-static bl_optimizer *half_momentum(bl_context *context)
+static bl_optimizer *half_momentum(bl_context *context, const bl_params *params)
 {
+    (void)params;
     bl_sgd_options options = bl_sgd_defaults();
     options.lr = 0.1;
     options.momentum = 0.5;
+    return bl_sgd(context, &options);
+}
+
+static bl_optimizer *uphill(bl_context *context, const bl_params *params)
+{
+    (void)params;
+    bl_sgd_options options = bl_sgd_defaults();
+    options.lr = 0.1;
+    options.momentum = 0.7;
+    options.dampening = 0.25;
+    options.weight_decay = 0.01;
+    options.maximize = true;
     return bl_sgd(context, &options);
 }
 
@@ -74,6 +93,7 @@ Test(sgd, follows_pytorch)
     follow("sgd dampening", dampening, BL_F64, (training){0}, TOLERANCE);
     follow("sgd nesterov", nesterov, BL_F64, (training){0}, TOLERANCE);
     follow("sgd all", all, BL_F64, (training){0}, TOLERANCE);
+    follow("sgd all", uphill, BL_F64, (training){.negate = true}, TOLERANCE);
 }
 
 Test(sgd, follows_a_schedule_and_late_parameters)

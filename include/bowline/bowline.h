@@ -6,6 +6,7 @@
 #include "check.h"
 #include "checkpoint.h"
 #include "context.h"
+#include "data.h"
 #include "draw.h"
 #include "ema.h"
 #include "error.h"

@@ -78,7 +78,7 @@ bool write_losses(const char *folder, const history *losses)
         return false;
     fputs("step,untied,tied\n", out.file);
     for (int64_t step = 0; step < losses->steps; step++)
-        fprintf(out.file, "%" PRId64 ",%.9g,%.9g\n", step, (double)losses->loss[UNTIED][step],
+        fprintf(out.file, "%" PRId64 ",%.9g,%.9g\n", losses->first + step, (double)losses->loss[UNTIED][step],
                 (double)losses->loss[TIED][step]);
     return output_close(&out);
 }

@@ -1,4 +1,5 @@
 /* The weight-tying experiment: one model, trained with its embedding tied to its output layer and without. */
+#include "checkpoint.h"
 #include "files.h"
 #include "message.h"
 #include "options.h"
@@ -17,7 +18,7 @@ enum {
 
 static bl_status train_and_report(const options *asked, experiment *made, history *losses)
 {
-    bl_status status = asked->quiet ? BL_OK : report_models(asked, made);
+    bl_status status = asked->quiet ? BL_OK : report_models(asked, made, losses->first);
     if (status != BL_OK)
         return status;
     fflush(stdout); /* the progress line goes to stderr and comes after */
@@ -46,6 +47,28 @@ static bool write_files(const options *asked, const experiment *trained, const h
     return csv && dot && png != DRAWN_FAILED && svg != DRAWN_FAILED;
 }
 
+/* Goes on from a file, where the command line asks for that. */
+static bl_status load(const options *asked, experiment *made, history *losses)
+{
+    bl_status status = asked->load ? experiment_load(made, asked->load, &losses->first) : BL_OK;
+    for (int i = 0; i < MODELS && status == BL_OK && asked->load && asked->lr_given; i++)
+        status = bl_optimizer_set_lr(made->models[i].adam, asked->lr);
+    return status;
+}
+
+static bool save(const options *asked, const experiment *made, bl_context *context)
+{
+    if (!asked->save)
+        return true;
+    if (experiment_save(made, asked->save) != BL_OK) {
+        complain_of_library(context, "the state cannot be saved");
+        return false;
+    }
+    if (!asked->quiet)
+        printf("Saved to %s\n", asked->save);
+    return true;
+}
+
 /* The run of one seed, printed and written. */
 static bool one_run(const options *asked, bl_context *context)
 {
@@ -58,11 +81,15 @@ static bool one_run(const options *asked, bl_context *context)
     bool good = false;
     bl_status status = experiment_make(&made, context, asked->seed, asked->init, asked->lr);
     if (status == BL_OK)
+        status = load(asked, &made, &losses);
+    if (status == BL_OK)
         status = train_and_report(asked, &made, &losses);
     if (status == BL_OK)
         good = write_files(asked, &made, &losses);
     else
         complain_of_library(context, "the run failed");
+    if (status == BL_OK)
+        good = save(asked, &made, context) && good;
     experiment_free(&made);
     history_free(&losses);
     return good;

@@ -29,6 +29,8 @@ static const char help[] =
     "  --seeds K          afterwards run the seeds S to S+K-1 and count how often tying was ahead,\n"
     "                     1 to 1000000\n"
     "  --out DIR          folder of the files, made if need be (out/weight_tying)\n"
+    "  --save FILE        afterwards keep both models and Adam's state in a safetensors file\n"
+    "  --load FILE        go on from such a file: --steps more, with its learning rate unless --lr is given\n"
     "  --no-plot          draw no pictures: no loss.png, no graph.svg\n"
     "  --quiet            print only the essentials\n"
     "  --help             this text\n"
@@ -76,10 +78,11 @@ static bool initial_values(const char *text, first_values *out)
     return true;
 }
 
-static bool folder(const char *text, const char **out)
+/* The name of a file or a folder. */
+static bool place(const char *option, const char *kind, const char *text, const char **out)
 {
     if (text[0] == '\0') {
-        complain("--out wants the name of a folder, not ''");
+        complain("--%s wants the name of a %s, not ''", option, kind);
         return false;
     }
     *out = text;
@@ -102,11 +105,16 @@ static bool take(int option, const char *value, options *out)
         out->seeds = (int64_t)number;
         return good;
     case 'l':
+        out->lr_given = true;
         return learning_rate(value, &out->lr);
     case 'i':
         return initial_values(value, &out->init);
     case 'o':
-        return folder(value, &out->out);
+        return place("out", "folder", value, &out->out);
+    case 'L':
+        return place("load", "file", value, &out->load);
+    case 'w':
+        return place("save", "file", value, &out->save);
     case 'p':
         out->plot = false;
         return true;
@@ -122,6 +130,7 @@ parsed parse_options(int argc, char **argv, options *out)
         {"steps", required_argument, NULL, 's'}, {"seed", required_argument, NULL, 'S'},
         {"lr", required_argument, NULL, 'l'},    {"out", required_argument, NULL, 'o'},
         {"seeds", required_argument, NULL, 'k'}, {"init", required_argument, NULL, 'i'},
+        {"load", required_argument, NULL, 'L'},  {"save", required_argument, NULL, 'w'},
         {"no-plot", no_argument, NULL, 'p'},     {"quiet", no_argument, NULL, 'q'},
         {"help", no_argument, NULL, 'h'},        {NULL, 0, NULL, 0},
     };

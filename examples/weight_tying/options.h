@@ -16,6 +16,9 @@ typedef struct options {
     const char *out;   /* the folder that the files go to */
     bool plot;         /* draw pictures, by gnuplot and dot */
     bool quiet;
+    const char *load; /* a file to go on from, or NULL */
+    const char *save; /* a file for the state after the run, or NULL */
+    bool lr_given;    /* on the command line: it holds for a run that goes on too */
 } options;
 
 typedef enum parsed {

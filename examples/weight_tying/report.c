@@ -29,7 +29,20 @@ static void print_names(const bl_params *params)
     putchar('\n');
 }
 
-bl_status report_models(const options *asked, const experiment *made)
+/* What kind of run this is. */
+static void print_run(const options *asked, const experiment *made, int64_t first)
+{
+    const double *lr = bl_parameter_data(bl_optimizer_lr(made->models[TIED].adam));
+    printf("Weight tying: ");
+    if (asked->load)
+        printf("from step %" PRId64 " of %s", first, asked->load);
+    else
+        printf("seed %" PRIu64, asked->seed);
+    printf(", %" PRId64 " steps of Adam, learning rate %g%s\n\n", asked->steps, *lr,
+           asked->init == FIRST_VALUES_HEAD && !asked->load ? ", --init head" : "");
+}
+
+bl_status report_models(const options *asked, const experiment *made, int64_t first)
 {
     float target[BATCH * LENGTH * CLASSES];
     bl_tensor *wanted = made->models[UNTIED].target;
@@ -40,8 +53,7 @@ bl_status report_models(const options *asked, const experiment *made)
     bl_values_format(BL_I64, BL_SHAPE(BATCH, LENGTH), made->tokens, 0, tokens.text, sizeof tokens.text);
     bl_values_format(BL_F32, bl_tensor_shape(wanted), target, 0, rows.text, sizeof rows.text);
 
-    printf("Weight tying: seed %" PRIu64 ", %" PRId64 " steps of Adam, learning rate %g%s\n\n", asked->seed,
-           asked->steps, asked->lr, asked->init == FIRST_VALUES_HEAD ? ", --init head" : "");
+    print_run(asked, made, first);
     printf("Tokens\n%s\n\nTarget: which token each is\n%s\n\n", tokens.text, rows.text);
 
     const bl_params *untied = made->models[UNTIED].params, *tied = made->models[TIED].params;
@@ -67,7 +79,7 @@ static void print_divergence(const history *losses)
             step++;
         if (step < losses->steps)
             printf("  The loss of the %s model is no number from step %" PRId64 " on.\n", model_names[i],
-                   step);
+                   losses->first + step);
     }
 }
 
@@ -80,8 +92,8 @@ static void print_losses(const history *losses)
         bool last = i == count - 1;
         if (shown[i] < 0 || (!last && shown[i] >= losses->steps - 1))
             continue;
-        printf("  %-14" PRId64 " %12.6g %12.6g\n", shown[i], (double)losses->loss[UNTIED][shown[i]],
-               (double)losses->loss[TIED][shown[i]]);
+        printf("  %-14" PRId64 " %12.6g %12.6g\n", losses->first + shown[i],
+               (double)losses->loss[UNTIED][shown[i]], (double)losses->loss[TIED][shown[i]]);
     }
     print_divergence(losses);
     double steps = (double)losses->steps;

@@ -7,6 +7,7 @@
 
 /* What training both models gave. */
 typedef struct history {
+    int64_t first; /* number of the first step: those before it were made in another run */
     int64_t steps;
     float *loss[MODELS];    /* of each step, before its update */
     double seconds[MODELS]; /* that the steps took */

@@ -24,18 +24,31 @@ static kind kind_of(char byte)
     return code >= '0' && code <= '9' ? KIND_DIGIT : KIND_MARK;
 }
 
+/* 's, 't, 're, 've, 'm, 'll or 'd: the bytes of what begins here, 0 for anything else. */
+static size_t contraction_size(const char *bytes, size_t size)
+{
+    static const char *const ends[] = {"'s", "'t", "'re", "'ve", "'m", "'ll", "'d"};
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+        size_t length = strlen(ends[i]);
+        if (size >= length && memcmp(bytes, ends[i], length) == 0)
+            return length;
+    }
+    return 0;
+}
+
 size_t bpe_chunk(const char *bytes, size_t size)
 {
-    size_t end = 0;
+    size_t contraction = contraction_size(bytes, size), end = 0;
+    if (contraction > 0)
+        return contraction;
     if (size > BPE_CHUNK_MOST)
         size = BPE_CHUNK_MOST;
     if (size > 1 && bytes[0] == ' ' && kind_of(bytes[1]) != KIND_SPACE)
         end = 1;
     for (kind run = end < size ? kind_of(bytes[end]) : KIND_SPACE; end < size && kind_of(bytes[end]) == run;)
         end++;
-    /* White space that is followed by something leaves its last space to that. */
     bool followed = end < size && kind_of(bytes[end - 1]) == KIND_SPACE;
-    return followed && end > 1 && bytes[end - 1] == ' ' ? end - 1 : end;
+    return followed && end > 1 ? end - 1 : end;
 }
 
 /* ---- the tokenizer ---- */

@@ -31,8 +31,9 @@ typedef struct bpe {
 
 /* The chunk that begins at the first byte. A text is cut into chunks before anything is merged, and no token
  * reaches over a cut: a run of letters, of digits or of other marks, each with one space before it if there
- * is one, or a run of white space, but for a space that goes to the chunk behind it; at most BPE_CHUNK_MOST
- * bytes. Bytes beyond ASCII count as letters. */
+ * is one; 's, 't, 're, 've, 'm, 'll and 'd; a run of white space, whose last one is left out where something
+ * else follows; at most BPE_CHUNK_MOST bytes. So GPT-2 cuts text in ASCII; bytes beyond ASCII count as
+ * letters here. */
 size_t bpe_chunk(const char *bytes, size_t size);
 
 /* Learns merges from a text until there are `tokens` tokens or no pair occurs twice. The pair that occurs
@@ -43,6 +44,15 @@ bool bpe_train(bpe *made, const char *bytes, size_t size, int64_t tokens);
 /* Makes the tokenizer of a list of merges, which is copied. Returns false without memory, or when a merge
  * names a token that does not exist before it, or one that another has made already. */
 bool bpe_make(bpe *made, const bpe_pair *merges, int64_t count);
+
+/* Makes GPT-2's tokenizer from its merges.txt: lines of two tokens, a space between them, whose bytes are
+ * written as characters that can be seen. Says on stderr what went wrong, and then there is nothing to free.
+ */
+bool bpe_of_gpt2(bpe *made, const char *path);
+
+/* GPT-2 numbers the bytes in another order; merges have the same numbers. */
+int32_t bpe_to_gpt2(int32_t token);
+int32_t bpe_from_gpt2(int32_t token);
 
 /* Appends the tokens of bytes, whatever they are: in each chunk the earliest merge that fits is done first,
  * the leftmost of equal ones. Takes a time of n log m, n the bytes and m those of the longest chunk, which is

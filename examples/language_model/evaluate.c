@@ -43,29 +43,37 @@ void evaluator_free(evaluator *freed)
 
 /* Fills a window's tokens and the targets behind them. Stream b goes from b * stream up to the next one's
  * beginning; what is beyond that, or the last target, does not count. */
-static void fill(const evaluator *used, const int32_t *tokens, int64_t predictions, int64_t stream,
-                 int64_t window)
+static bl_status fill(const evaluator *used, const bl_tokens *tokens, int64_t stream, int64_t window)
 {
+    int64_t predictions = bl_tokens_count(tokens) - 1;
     int64_t *token = used->room, *target = used->room + used->batch * used->length;
-    for (int64_t b = 0; b < used->batch; b++) {
+    for (int64_t b = 0; b < used->batch; b++, token += used->length, target += used->length) {
         int64_t end = (b + 1) * stream < predictions ? (b + 1) * stream : predictions;
-        for (int64_t t = 0; t < used->length; t++, token++, target++) {
-            int64_t at = b * stream + window * used->length + t;
-            *token = at < end ? tokens[at] : 0;
-            *target = at < end ? tokens[at + 1] : NOT_COUNTED;
+        int64_t at = b * stream + window * used->length, left = end - at;
+        int64_t count = left < 0 ? 0 : left < used->length ? left : used->length;
+        bl_status status = count > 0 ? bl_tokens_read(tokens, at, count, token) : BL_OK;
+        if (status == BL_OK && count > 0)
+            status = bl_tokens_read(tokens, at + 1, count, target);
+        if (status != BL_OK)
+            return status;
+        for (int64_t t = count; t < used->length; t++) {
+            token[t] = 0;
+            target[t] = NOT_COUNTED;
         }
     }
+    return BL_OK;
 }
 
-bl_status evaluate(evaluator *used, const int32_t *tokens, int64_t count, double *loss)
+bl_status evaluate(evaluator *used, const bl_tokens *tokens, double *loss)
 {
-    int64_t predictions = count - 1, stream = (predictions + used->batch - 1) / used->batch;
+    int64_t predictions = bl_tokens_count(tokens) - 1, stream = (predictions + used->batch - 1) / used->batch;
     size_t half = (size_t)(used->batch * used->length);
     double sum = 0;
     bl_status status = predictions > 0 ? carried_reset(&used->state) : BL_ERR_ARGUMENT;
     for (int64_t window = 0; window * used->length < stream && status == BL_OK; window++) {
-        fill(used, tokens, predictions, stream, window);
-        status = bl_set_input(used->program, used->tokens, used->room, half * sizeof *used->room);
+        status = fill(used, tokens, stream, window);
+        if (status == BL_OK)
+            status = bl_set_input(used->program, used->tokens, used->room, half * sizeof *used->room);
         if (status == BL_OK)
             status = bl_set_input(used->program, used->targets, used->room + half, half * sizeof *used->room);
         if (status == BL_OK)

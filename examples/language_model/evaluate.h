@@ -24,7 +24,7 @@ bl_status evaluator_make(evaluator *made, const model *m, int64_t batch, int64_t
  * perplexity. Every token counts once. The text is cut into as many streams as the batch has rows; an LSTM
  * begins each with zeros and carries its state along, a GPT sees of each window what stands before in that
  * window. At least two tokens. */
-bl_status evaluate(evaluator *used, const int32_t *tokens, int64_t count, double *loss);
+bl_status evaluate(evaluator *used, const bl_tokens *tokens, double *loss);
 
 void evaluator_free(evaluator *freed);
 

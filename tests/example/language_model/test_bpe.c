@@ -68,9 +68,9 @@ Test(bpe, tokens_by_hand)
 
 Test(bpe, chunks)
 {
-    const char *const cut[] = {"In", " the", " ", " 12", "ab", ".,", "\n\t",
-                               " x", "\n",   "y", " ;",  " ",  NULL};
-    const char bytes[] = "In the  12ab.,\n\t x\ny ; ";
+    const char *const cut[] = {"In", " the", " ",  " 12", "ab",  ".,",  "\n\t ", "\n", "x", "\n", "\n",
+                               "y",  " ;",   "it", "'s",  " we", "'ll", "'",     "x",  " ", NULL};
+    const char bytes[] = "In the  12ab.,\n\t \nx\n\ny ;it's we'll'x ";
     size_t at = 0;
     for (int i = 0; cut[i]; i++) {
         cr_assert_eq(bpe_chunk(bytes + at, strlen(bytes) - at), strlen(cut[i]), "chunk %d at %zu", i, at);
@@ -260,4 +260,48 @@ Test(bpe, saved_and_loaded)
         cr_assert_not(tokenizer_load(&read, path), "%s", wrong[i]);
     }
     remove_temporary(folder);
+}
+
+static void write_lines(const char *path, const char *lines)
+{
+    FILE *file = fopen(path, "wb");
+    cr_assert(file && fputs(lines, file) >= 0 && fclose(file) == 0);
+}
+
+/* A space is U+0120 there, a line's end U+010A, the byte 0xad U+0143. */
+Test(bpe, merges_of_gpt2)
+{
+    cr_redirect_stderr();
+    char folder[64], path[80];
+    bpe made;
+    make_temporary(folder);
+    snprintf(path, sizeof path, "%s/merges.txt", folder);
+    write_lines(path,
+                "#version: 0.2\n\xc4\xa0 t\nh e\n\xc4\xa0t he\n\xc4\x8a \xc4\x8a\n\xc3\x82 \xc5\x83\n# #\n");
+    cr_assert(bpe_of_gpt2(&made, path));
+    const bpe_pair expected[] = {{' ', 't'}, {'h', 'e'}, {256, 257}, {'\n', '\n'}, {0xc2, 0xad}, {'#', '#'}};
+    cr_assert_eq(made.merge_count, 6);
+    cr_assert_eq(memcmp(made.merges, expected, sizeof expected), 0);
+    expect_tokens(&made, "he the", (int32_t[]){257, 258}, 2);
+    bpe_free(&made);
+    const char *const wrong[] = {"a\n",       "a b c\n", "ab c\n", "a \xc4\xb0\xc5\xbf\n", "a \xe2\x82\xac\n",
+                                 "a b\na b\n"};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        write_lines(path, wrong[i]);
+        cr_assert_not(bpe_of_gpt2(&made, path), "%s", wrong[i]);
+    }
+    cr_assert_not(bpe_of_gpt2(&made, folder));
+    remove_temporary(folder);
+}
+
+/* Known ids: '!' 0, 'A' 32, 'a' 64, the space 220, the line's end 198. */
+Test(bpe, bytes_of_gpt2)
+{
+    const int32_t known[][2] = {{'!', 0}, {'A', 32},   {'a', 64},  {'~', 93},   {0xa1, 94}, {0xff, 187},
+                                {0, 188}, {'\n', 198}, {' ', 220}, {0xad, 255}, {256, 256}, {50256, 50256}};
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+        cr_assert_eq(bpe_to_gpt2(known[i][0]), known[i][1], "%d is %d", known[i][0],
+                     bpe_to_gpt2(known[i][0]));
+        cr_assert_eq(bpe_from_gpt2(known[i][1]), known[i][0]);
+    }
 }

@@ -37,20 +37,40 @@ static double sum_of(bl_context *context, const model *m, int64_t begin, int64_t
     return sum;
 }
 
+/* The first tokens of the text as a file. */
+static bl_tokens *tokens_of(bl_context *context, const char *folder, int64_t count)
+{
+    char path[96];
+    int64_t wide[COUNT];
+    snprintf(path, sizeof path, "%s/%d.tokens", folder, (int)count);
+    for (int64_t i = 0; i < count; i++)
+        wide[i] = text[i];
+    cr_assert_eq(bl_tokens_write(context, path, wide, count, VOCABULARY), BL_OK);
+    bl_tokens *tokens = bl_tokens_open(context, path, NULL);
+    cr_assert(tokens);
+    return tokens;
+}
+
 static void expect_loss(bl_context *context, const model *m, int64_t batch, int64_t length, int64_t count,
                         double expected)
 {
+    char folder[64];
     evaluator used;
+    make_temporary(folder);
+    bl_tokens *tokens = tokens_of(context, folder, count), *one = tokens_of(context, folder, 1);
     cr_assert_eq(evaluator_make(&used, m, batch, length), BL_OK, "%s", bl_context_error(context)->message);
     for (int again = 0; again < 2; again++) {
         double loss = 0;
-        cr_assert_eq(evaluate(&used, text, count, &loss), BL_OK);
+        cr_assert_eq(evaluate(&used, tokens, &loss), BL_OK);
         cr_assert_float_eq(loss, expected, 1e-5, "%d streams, windows of %d, %d tokens: %g, not %g",
                            (int)batch, (int)length, (int)count, loss, expected);
     }
     double loss = 0;
-    cr_assert_neq(evaluate(&used, text, 1, &loss), BL_OK, "one token foretells nothing");
+    cr_assert_neq(evaluate(&used, one, &loss), BL_OK, "one token foretells nothing");
     evaluator_free(&used);
+    bl_tokens_free(tokens);
+    bl_tokens_free(one);
+    remove_temporary(folder);
 }
 
 Test(evaluate, every_token_counts_once)

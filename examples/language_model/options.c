@@ -30,7 +30,7 @@ static const char help[] =
     "  --words N          only the first N words of it; 0: all\n"
     "  --tokenizer KIND   words or bpe (words for an LSTM, bpe for the GPT)\n"
     "  --vocabulary N     tokens at most, 2 to 1000000 (5000; --full: 10000)\n"
-    "  --least N          times that a word has to occur, or it is <unk> (2)\n"
+    "  --least N          times that a word has to occur, or it is <unk> (2; --study, --full: 1)\n"
     "\n"
     "The model:\n"
     "  --model KIND       lstm, lstm-medium or gpt (lstm)\n"
@@ -245,9 +245,11 @@ static void set_amount(options *o, amount how_much, model_kind kind)
     o->words = 100000;
     o->tokens.tokens = 5000;
     if (how_much == AMOUNT_SHORT) {
-        o->training.epochs = kind == MODEL_LSTM ? 6 : 3;
+        o->tokens.least = 2;
+        o->training.epochs = kind == MODEL_LSTM_MEDIUM ? 3 : 6;
         return;
     }
+    o->tokens.least = 1; /* the bound of the vocabulary is what cuts off */
     o->wanted[TYING_TIED_PROJECTION] = true;
     o->seeds = 3;
     o->words = how_much == AMOUNT_STUDY ? 200000 : 0;
@@ -439,11 +441,7 @@ static bool makes_sense(const options *o)
 
 parsed parse_options(int argc, char **argv, options *out)
 {
-    *out = (options){.tokens = {.least = 2},
-                     .seed = 1,
-                     .length = 100,
-                     .sampling = {.temperature = 1, .top_p = 1},
-                     .plot = true};
+    *out = (options){.seed = 1, .length = 100, .sampling = {.temperature = 1, .top_p = 1}, .plot = true};
     walk on = {.o = out, .presets = true};
     parsed understood = walk_twice(&on, argc, argv);
     if (understood != PARSED_RUN)

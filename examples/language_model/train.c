@@ -44,7 +44,7 @@ training_options training_adamw(void)
                               .epochs = 10,
                               .accumulate = 1,
                               .decay = 1,
-                              .warm_up = 100,
+                              .warm_up = 50,
                               .weight_decay = 0.1,
                               .save_every = 200};
 }

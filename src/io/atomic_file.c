@@ -128,9 +128,10 @@ bl_status bl__atomic_write(bl__atomic_file *file, const void *data, size_t bytes
     if (file->status != BL_OK || bytes == 0)
         return file->status;
     file->written += bytes;
-    if (bytes > BUFFER - file->used && flush(file) != BL_OK)
+    bool whole = bytes > BUFFER / 2; /* past the buffer, which has to go before it */
+    if ((whole || bytes > BUFFER - file->used) && flush(file) != BL_OK)
         return file->status;
-    if (bytes > BUFFER / 2)
+    if (whole)
         return write_all(file, data, bytes);
     memcpy(file->buffer + file->used, data, bytes);
     file->used += bytes;

@@ -456,11 +456,11 @@ static bl_status look_at_all(loading *l)
 
 /* ---- filling ---- */
 
-/* Keeps runs off a parameter; false when one is at work, or without memory, reported. */
-static bool hold(loading *l, bl_parameter *parameter, bl_status *status)
+/* Keeps runs off a parameter; *status says why not, reported, when one is at work or without memory. */
+static void hold(loading *l, bl_parameter *parameter, bl_status *status)
 {
     if (bl__table_find(&l->holds, &parameter->id, sizeof(parameter->id)))
-        return true;
+        return;
     insert(l, &l->holds, &parameter->id, sizeof(parameter->id), parameter);
     if (!l->call.has_memory || (l->held_count == l->held_capacity &&
                                 !bl__grow(l->allocator, &l->held, &l->held_capacity, sizeof(bl_parameter *))))
@@ -469,7 +469,6 @@ static bool hold(loading *l, bl_parameter *parameter, bl_status *status)
         *status = bl__caller_fail(&l->call.caller, BL_ERR_BUSY, "a run uses %s", parameter->name);
     else
         l->held[l->held_count++] = parameter;
-    return *status == BL_OK;
 }
 
 static void fill(const filling *f)
@@ -487,21 +486,21 @@ static void fill(const filling *f)
 static bl_status fill_all(loading *l)
 {
     bl_status status = BL_OK;
-    for (size_t i = 0; i < l->count; i++) {
-        if (l->fillings[i].parameter && !hold(l, l->fillings[i].parameter, &status))
-            return status;
+    for (size_t i = 0; i < l->count && status == BL_OK; i++) {
+        if (l->fillings[i].parameter)
+            hold(l, l->fillings[i].parameter, &status);
     }
-    for (size_t i = 0; i < l->count; i++)
+    for (size_t i = 0; i < l->count && status == BL_OK; i++)
         fill(&l->fillings[i]);
-    return BL_OK;
+    while (l->held_count > 0) /* before what was made in vain goes */
+        bl__parameter_leave(l->held[--l->held_count], true);
+    return status;
 }
 
 /* ---- loading ---- */
 
 static void let_go(loading *l)
 {
-    while (l->held_count > 0)
-        bl__parameter_leave(l->held[--l->held_count], true);
     bl__release(l->allocator, l->held, l->held_capacity, sizeof(bl_parameter *));
     bl__release(l->allocator, l->fillings, l->capacity, sizeof(*l->fillings));
     bl__release(l->allocator, l->made, l->made_capacity, sizeof(*l->made));

@@ -232,6 +232,19 @@ static const bl_error *busy(bench *b)
     return bl_program_error(b->program);
 }
 
+static const bl_error *not_finite(bench *b)
+{
+    bl_compile_options options = bl_compile_defaults();
+    options.check = BL_CHECK_NAN;
+    bl_tensor *x = bl_full(b->graph, BL_F32, BL_SHAPE(2), -1);
+    bl_scope_push(b->graph, "norms");
+    b->place = __LINE__ + 1;
+    bl_tensor *root = bl_sqrt(x);
+    b->program = bl_compile_list(b->context, &root, 1, &options);
+    cr_expect_eq(bl_run(b->program), BL_ERR_NOT_FINITE);
+    return bl_program_error(b->program);
+}
+
 static const bl_error *unsupported(bench *b)
 {
     bl_tensor *x = bl_input(b->graph, "x", BL_F32, BL_SHAPE(2));
@@ -287,6 +300,7 @@ static const struct way {
     {BL_ERR_STATE, state, {"bl_compile: ", "mean", "twice"}},
     {BL_ERR_STALE, stale, {"bl_run: ", "w", "untied"}},
     {BL_ERR_BUSY, busy, {"bl_run: ", "count"}},
+    {BL_ERR_NOT_FINITE, not_finite, {"bl_sqrt: ", "NaN", "[0]", "(norms, test_error.c:"}},
     {BL_ERR_UNSUPPORTED, unsupported, {"bl_mystery: ", "kernel", "(odd, "}},
     {BL_ERR_IO, io, {"bl_draw_dot: "}},
     {BL_ERR_FORMAT, malformed, {"bl_tensor_file_open: ", "bowline-error-", "too few"}},

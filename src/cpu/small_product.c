@@ -11,7 +11,8 @@
 enum {
     PANEL = 2,
     WIDE_ROWS = 4, /* whose sums are kept, of panels of PANEL vectors, ... */
-    TALL_ROWS = 8  /* ... and of one */
+    TALL_ROWS = 8, /* ... and of one */
+    WIDEST = 64    /* bytes of a vector, in any set */
 };
 
 /* Nanoseconds of a vector's product and sum, and of an element that is copied alone. */
@@ -218,9 +219,9 @@ BLOCK(f64, double)
             if (product->b.column != 1) {                                                              \
                 for (int64_t q = 0; q < width; q++)                                                    \
                     for (int64_t p = 0; p < product->k; p++)                                           \
-                        packed[p * WIDTH + q] = panel.b[p * product->b.row + q * product->b.column];   \
+                        packed[p * width + q] = panel.b[p * product->b.row + q * product->b.column];   \
                 panel.b = packed;                                                                      \
-                panel.b_row = WIDTH;                                                                   \
+                panel.b_row = width;                                                                   \
             }                                                                                          \
             panel_rows_##name(&panel, product->m);                                                     \
         }                                                                                              \
@@ -266,23 +267,32 @@ static bl__small_plan plan_for(const bl__product *product, int64_t lanes)
     return plan;
 }
 
-#define PLAN(name, type)                                                                          \
-    static bl__small_plan plan_##name(const bl__product *product)                                 \
-    {                                                                                             \
-        enum {                                                                                    \
-            LANES = sizeof(vector_##name) / sizeof(type)                                          \
-        };                                                                                        \
-        bl__small_plan plan = plan_for(product, LANES);                                           \
-        if (!plan.dots && plan.product.b.column != 1 && plan.product.m > 0 && plan.product.n > 0) \
-            plan.scratch = (size_t)plan.product.k * PANEL * sizeof(vector_##name);                \
-        return plan;                                                                              \
-    }                                                                                             \
-                                                                                                  \
-    static double nanoseconds_##name(const bl__small_plan *plan)                                  \
-    {                                                                                             \
-        return 10 + work(&plan->product, sizeof(vector_##name) / sizeof(type));                   \
-    }                                                                                             \
-                                                                                                  \
+/* Bytes for the columns of the wider panel of either side, whichever the set turns to: what a program needs
+ * does not depend on the set. */
+static size_t room(const bl__product *product)
+{
+    int64_t bytes = product->f64 ? sizeof(double) : sizeof(float), most = PANEL * WIDEST / bytes, columns = 0;
+    if (product->b.column != 1)
+        columns = product->n;
+    if (product->a.row != 1 && product->m > columns)
+        columns = product->m;
+    return product->m > 0 && product->n > 0 ? (size_t)(product->k * (columns < most ? columns : most) * bytes)
+                                            : 0;
+}
+
+#define PLAN(name, type)                                                               \
+    static bl__small_plan plan_##name(const bl__product *product)                      \
+    {                                                                                  \
+        bl__small_plan plan = plan_for(product, sizeof(vector_##name) / sizeof(type)); \
+        plan.scratch = room(product);                                                  \
+        return plan;                                                                   \
+    }                                                                                  \
+                                                                                       \
+    static double nanoseconds_##name(const bl__small_plan *plan)                       \
+    {                                                                                  \
+        return 10 + work(&plan->product, sizeof(vector_##name) / sizeof(type));        \
+    }                                                                                  \
+                                                                                       \
     const bl__small_products BL__SMALL_PRODUCTS(name) = {plan_##name, multiply_##name, nanoseconds_##name};
 PLAN(f32, float)
 PLAN(f64, double)

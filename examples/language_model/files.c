@@ -3,6 +3,7 @@
 #include "files.h"
 #include "message.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -50,6 +51,24 @@ bool make_folder(const char *path)
     if (code == 0 && access(path, W_OK | X_OK) != 0)
         code = errno;
     return code == 0 || complain("cannot make the folder %s, or not write to it: %s", path, strerror(code));
+}
+
+static bool is_draft(const char *name)
+{
+    const char *dot = strrchr(name, '.');
+    return strstr(name, ".safetensors.tmp.") || (dot && strcmp(dot, ".draft") == 0);
+}
+
+void remove_drafts(const char *folder)
+{
+    char path[PATH_MOST];
+    DIR *opened = opendir(folder);
+    struct dirent *entry = NULL;
+    while (opened && (entry = readdir(opened)))
+        if (is_draft(entry->d_name) && path_join(path, folder, entry->d_name))
+            remove(path);
+    if (opened)
+        closedir(opened);
 }
 
 bool output_open(output *opened, const char *path)

@@ -18,6 +18,10 @@ bool file_exists(const char *path);
 /* Makes a folder and those above it, where they do not exist, and sees whether it can be written to. */
 bool make_folder(const char *path);
 
+/* Removes the files of a folder that were being written when a process was killed: NAME.tmp.NUMBERS, which
+ * are the library's, and NAME.draft. Nobody else may be writing there. */
+void remove_drafts(const char *folder);
+
 /* A file that is being written under another name. */
 typedef struct output {
     FILE *file;

@@ -106,7 +106,7 @@ static bl_tensor *positions(bl_graph *graph, const model *m, const application *
 static bl_tensor *attention(bl_graph *graph, const model *m, bl_tensor *x, int64_t layer,
                             application *applied)
 {
-    bl_tensor *parts[3];
+    bl_tensor *parts[3] = {NULL, NULL, NULL};
     bl_attention_options options = bl_attention_defaults();
     bl_chunk(model_linear(graph, m, x, "qkv"), 3, -1, parts);
     bl_tensor *q = split_heads(m, parts[0]), *k = split_heads(m, parts[1]), *v = split_heads(m, parts[2]);

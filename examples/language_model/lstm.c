@@ -38,7 +38,7 @@ bl_status lstm_parameters(bl_params *params, const model_options *options, bl_rn
 bl_tensor *lstm_forward(bl_graph *graph, const model *m, bl_tensor *embedded, application *applied)
 {
     bl_recurrent_options options = layers_of(m, applied->training);
-    bl_recurrent_weights weights[LAYERS_MOST];
+    bl_recurrent_weights weights[LAYERS_MOST] = {{NULL, NULL, NULL, NULL}};
     bl_tensor *h = NULL, *c = NULL, *next_h = NULL, *next_c = NULL;
     const carried *state = applied->state;
     double dropout = m->options.dropout;

@@ -103,11 +103,19 @@ static const char preamble[] = "# Draws loss.png and perplexity.png: gnuplot cur
                                "    set terminal png size 1000,650\n"
                                "}\n"
                                "set xlabel 'tokens learned from, in millions'\n"
-                               "set logscale y\n"
+                               "set xrange [0:*]\n"
                                "set grid xtics ytics mytics lt 1 lc rgb '#d0d0d0', lt 1 lc rgb '#ececec'\n"
                                "set border 3\n"
                                "set tics nomirror\n"
                                "set key top right\n";
+
+/* For perplexities, which may all lie within one power of ten. */
+static const char logarithmic[] =
+    "set logscale y\n"
+    "set yrange [*:*] noextend\n"
+    "set ytics (1, 1.5, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 14, 16, 18, 20, 25, 30, 35, 40, 45, 50, 60, "
+    "70, 80, 90, 100, 120, 140, 160, 180, 200, 250, 300, 350, 400, 500, 600, 700, 800, 1000, 1500, 2000, "
+    "3000, 5000, 10000)\n";
 
 drawn draw_curves(const char *out, const curve *curves, int count)
 {
@@ -129,6 +137,8 @@ drawn draw_curves(const char *out, const curve *curves, int count)
     if (any)
         write_plot(script.file, "loss", "loss.png", "loss of training, nats a token", "lines", curves, loss,
                    count);
+    if (any_validation)
+        fputs(logarithmic, script.file);
     if (any_validation)
         write_plot(script.file, "validation", "perplexity.png", "perplexity of validation",
                    "linespoints pt 7 ps 0.7", curves, validation, count);

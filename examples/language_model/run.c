@@ -111,10 +111,12 @@ trained run(const run_input *input, tying how, uint64_t seed, run_result *result
 {
     char folder[PATH_MOST];
     model m;
+    if (!run_folder(folder, input->out, how, seed))
+        return TRAINED_NOT;
+    remove_drafts(folder);
     if (run_result_read(input->out, how, seed, result))
         return TRAINED;
-    if (!run_folder(folder, input->out, how, seed) || !make_folder(folder) ||
-        !make_model(&m, input->context, input->common, how, seed))
+    if (!make_folder(folder) || !make_model(&m, input->context, input->common, how, seed))
         return TRAINED_NOT;
     trained done = train_and_measure(input, &m, folder, seed, result);
     model_free(&m);

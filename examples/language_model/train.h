@@ -17,9 +17,9 @@ typedef struct training_options {
     int64_t length; /* tokens of a row; 0: the model's positions */
     int64_t epochs;
     int64_t accumulate;   /* batches that make an update */
-    bool sum_over_length; /* the objective is a row's loss, not a token's: what a papers' learning rate of 1
+    bool sum_over_length; /* the objective is a row's loss, not a token's: what the papers' learning rate of 1
                              and norm of 5 belong to */
-    int64_t decay_after;  /* SGD: from this epoch on each epoch divides the rate ... */
+    int64_t decay_after;  /* SGD: behind this epoch each one divides the rate ... */
     double decay;         /* ... by this */
     int64_t warm_up; /* AdamW: updates until the full rate, from where it falls to a tenth by half a cosine */
     double weight_decay; /* AdamW: of matrices, not of vectors */

@@ -162,69 +162,110 @@ BLOCK(f32, float)
 BLOCK(f64, double)
 
 /* One sum over p for each row of C, in lanes that are added in pairs at the end. */
-#define DOTS(name, type)                                                                               \
-    static type dot_##name(int64_t n, const type *a, const type *b)                                    \
-    {                                                                                                  \
-        enum {                                                                                         \
-            LANES = sizeof(vector_##name) / sizeof(type)                                               \
-        };                                                                                             \
-        vector_##name sum[PANEL] = {zero_##name(), zero_##name()};                                     \
-        type lane[LANES];                                                                              \
-        for (int64_t p = 0; p < n; p += PANEL * LANES) {                                               \
-            sum[0] = add_product_##name(sum[0], load_##name(a + p, n - p), load_##name(b + p, n - p)); \
-            int64_t next = p + LANES;                                                                  \
-            if (next < n)                                                                              \
-                sum[1] = add_product_##name(sum[1], load_##name(a + next, n - next),                   \
-                                            load_##name(b + next, n - next));                          \
-        }                                                                                              \
-        store_##name(lane, LANES, sum[0] + sum[1]);                                                    \
-        for (int half = LANES / 2; half > 0; half /= 2)                                                \
-            for (int i = 0; i < half; i++)                                                             \
-                lane[i] += lane[i + half];                                                             \
-        return lane[0];                                                                                \
-    }                                                                                                  \
-                                                                                                       \
-    static void dots_##name(const bl__product *product, const type *a, const type *b, type *c)         \
-    {                                                                                                  \
-        for (int64_t i = 0; i < product->m; i++) {                                                     \
-            type *to = c + i * product->c.row;                                                         \
-            *to = dot_##name(product->k, a + i * product->a.row, b) + (product->add ? *to : 0);        \
-        }                                                                                              \
-    }                                                                                                  \
-                                                                                                       \
-    static void multiply_##name(const bl__small_plan *plan, const void *left, const void *right,       \
-                                void *result, void *scratch)                                           \
-    {                                                                                                  \
-        enum {                                                                                         \
-            WIDTH = PANEL * sizeof(vector_##name) / sizeof(type)                                       \
-        };                                                                                             \
-        const bl__product *product = &plan->product;                                                   \
-        const type *a = plan->turned ? right : left, *b = plan->turned ? left : right;                 \
-        type *c = result, *packed = scratch;                                                           \
-        if (plan->dots) {                                                                              \
-            dots_##name(product, a, b, c);                                                             \
-            return;                                                                                    \
-        }                                                                                              \
-        for (int64_t j = 0; j < product->n; j += WIDTH) {                                              \
-            int64_t width = product->n - j < WIDTH ? product->n - j : WIDTH;                           \
-            struct panel_##name panel = {a,                                                            \
-                                         b + j * product->b.column,                                    \
-                                         c + j * product->c.column,                                    \
-                                         product->a,                                                   \
-                                         product->c,                                                   \
-                                         product->k,                                                   \
-                                         product->b.row,                                               \
-                                         width,                                                        \
-                                         product->add};                                                \
-            if (product->b.column != 1) {                                                              \
-                for (int64_t q = 0; q < width; q++)                                                    \
-                    for (int64_t p = 0; p < product->k; p++)                                           \
-                        packed[p * width + q] = panel.b[p * product->b.row + q * product->b.column];   \
-                panel.b = packed;                                                                      \
-                panel.b_row = width;                                                                   \
-            }                                                                                          \
-            panel_rows_##name(&panel, product->m);                                                     \
-        }                                                                                              \
+#define DOTS(name, type)                                                                                     \
+    static type dot_##name(int64_t n, const type *a, const type *b)                                          \
+    {                                                                                                        \
+        enum {                                                                                               \
+            LANES = sizeof(vector_##name) / sizeof(type)                                                     \
+        };                                                                                                   \
+        vector_##name sum[PANEL] = {zero_##name(), zero_##name()};                                           \
+        type lane[LANES];                                                                                    \
+        for (int64_t p = 0; p < n; p += PANEL * LANES) {                                                     \
+            sum[0] = add_product_##name(sum[0], load_##name(a + p, n - p), load_##name(b + p, n - p));       \
+            int64_t next = p + LANES;                                                                        \
+            if (next < n)                                                                                    \
+                sum[1] = add_product_##name(sum[1], load_##name(a + next, n - next),                         \
+                                            load_##name(b + next, n - next));                                \
+        }                                                                                                    \
+        store_##name(lane, LANES, sum[0] + sum[1]);                                                          \
+        for (int half = LANES / 2; half > 0; half /= 2)                                                      \
+            for (int i = 0; i < half; i++)                                                                   \
+                lane[i] += lane[i + half];                                                                   \
+        return lane[0];                                                                                      \
+    }                                                                                                        \
+                                                                                                             \
+    /* The same sums for rows that lie side by side: what was a lane is a vector of rows. */                 \
+    static void dots_down_##name(const bl__product *product, const type *a, const type *b, type *c)          \
+    {                                                                                                        \
+        enum {                                                                                               \
+            LANES = sizeof(vector_##name) / sizeof(type)                                                     \
+        };                                                                                                   \
+        for (int64_t i = 0; i < product->m; i += LANES) {                                                    \
+            vector_##name sum[PANEL * LANES];                                                                \
+            type one[LANES];                                                                                 \
+            int64_t rows = product->m - i < LANES ? product->m - i : LANES;                                  \
+            for (int q = 0; q < PANEL * LANES; q++)                                                          \
+                sum[q] = zero_##name();                                                                      \
+            for (int64_t p = 0; p < product->k; p++) {                                                       \
+                vector_##name *here = &sum[p % (PANEL * LANES)];                                             \
+                *here = add_times_##name(*here, load_##name(a + i + p * product->a.column, rows), b[p]);     \
+            }                                                                                                \
+            for (int half = PANEL * LANES / 2; half > 0; half /= 2)                                          \
+                for (int q = 0; q < half; q++)                                                               \
+                    sum[q] = sum[q] + sum[q + half];                                                         \
+            store_##name(one, LANES, sum[0]);                                                                \
+            for (int64_t r = 0; r < rows; r++) {                                                             \
+                type *to = c + (i + r) * product->c.row;                                                     \
+                *to = one[r] + (product->add ? *to : 0);                                                     \
+            }                                                                                                \
+        }                                                                                                    \
+    }                                                                                                        \
+                                                                                                             \
+    static const type *side_by_side_##name(int64_t n, const type *from, int64_t step, type *packed)          \
+    {                                                                                                        \
+        for (int64_t p = 0; p < n && step != 1; p++)                                                         \
+            packed[p] = from[p * step];                                                                      \
+        return step != 1 ? packed : from;                                                                    \
+    }                                                                                                        \
+                                                                                                             \
+    static void dots_##name(const bl__product *product, const type *a, const type *b, type *c, type *packed) \
+    {                                                                                                        \
+        int64_t k = product->k;                                                                              \
+        b = side_by_side_##name(k, b, product->b.row, packed);                                               \
+        if (product->a.row == 1 && product->a.column != 1) {                                                 \
+            dots_down_##name(product, a, b, c);                                                              \
+            return;                                                                                          \
+        }                                                                                                    \
+        for (int64_t i = 0; i < product->m; i++) {                                                           \
+            type *to = c + i * product->c.row;                                                               \
+            const type *row = side_by_side_##name(k, a + i * product->a.row, product->a.column, packed + k); \
+            *to = dot_##name(k, row, b) + (product->add ? *to : 0);                                          \
+        }                                                                                                    \
+    }                                                                                                        \
+                                                                                                             \
+    static void multiply_##name(const bl__small_plan *plan, const void *left, const void *right,             \
+                                void *result, void *scratch)                                                 \
+    {                                                                                                        \
+        enum {                                                                                               \
+            WIDTH = PANEL * sizeof(vector_##name) / sizeof(type)                                             \
+        };                                                                                                   \
+        const bl__product *product = &plan->product;                                                         \
+        const type *a = plan->turned ? right : left, *b = plan->turned ? left : right;                       \
+        type *c = result, *packed = scratch;                                                                 \
+        if (plan->dots) {                                                                                    \
+            dots_##name(product, a, b, c, packed);                                                           \
+            return;                                                                                          \
+        }                                                                                                    \
+        for (int64_t j = 0; j < product->n; j += WIDTH) {                                                    \
+            int64_t width = product->n - j < WIDTH ? product->n - j : WIDTH;                                 \
+            struct panel_##name panel = {a,                                                                  \
+                                         b + j * product->b.column,                                          \
+                                         c + j * product->c.column,                                          \
+                                         product->a,                                                         \
+                                         product->c,                                                         \
+                                         product->k,                                                         \
+                                         product->b.row,                                                     \
+                                         width,                                                              \
+                                         product->add};                                                      \
+            if (product->b.column != 1) {                                                                    \
+                for (int64_t q = 0; q < width; q++)                                                          \
+                    for (int64_t p = 0; p < product->k; p++)                                                 \
+                        packed[p * width + q] = panel.b[p * product->b.row + q * product->b.column];         \
+                panel.b = packed;                                                                            \
+                panel.b_row = width;                                                                         \
+            }                                                                                                \
+            panel_rows_##name(&panel, product->m);                                                           \
+        }                                                                                                    \
     }
 DOTS(f32, float)
 DOTS(f64, double)
@@ -251,10 +292,10 @@ static bl__product turned_over(const bl__product *product)
     return turned;
 }
 
-/* Whether it is a column of dot products of contiguous vectors, which are long enough for lanes. */
+/* Whether it is a column of dot products that are long enough for lanes: strides do not change bits. */
 static bool is_dots(const bl__product *product, int64_t lanes)
 {
-    return product->n == 1 && product->a.column == 1 && product->b.row == 1 && product->k >= lanes;
+    return product->n == 1 && product->k >= lanes;
 }
 
 static bl__small_plan plan_for(const bl__product *product, int64_t lanes)
@@ -267,17 +308,21 @@ static bl__small_plan plan_for(const bl__product *product, int64_t lanes)
     return plan;
 }
 
-/* Bytes for the columns of the wider panel of either side, whichever the set turns to: what a program needs
- * does not depend on the set. */
+/* Bytes for the columns of the wider panel of either side, or for two vectors of dot products, whichever the
+ * set turns to: what a program needs does not depend on the set. */
 static size_t room(const bl__product *product)
 {
     int64_t bytes = product->f64 ? sizeof(double) : sizeof(float), most = PANEL * WIDEST / bytes, columns = 0;
+    if (product->m == 0 || product->n == 0)
+        return 0;
     if (product->b.column != 1)
         columns = product->n;
     if (product->a.row != 1 && product->m > columns)
         columns = product->m;
-    return product->m > 0 && product->n > 0 ? (size_t)(product->k * (columns < most ? columns : most) * bytes)
-                                            : 0;
+    columns = columns < most ? columns : most;
+    if ((product->m == 1 || product->n == 1) && columns < 2)
+        columns = 2;
+    return (size_t)(product->k * columns * bytes);
 }
 
 #define PLAN(name, type)                                                               \

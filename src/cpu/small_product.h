@@ -1,6 +1,6 @@
 /* Private. Matrix products that are too small to be worth packing for gemm.h, C[m,n] = sum_p A[m,p] B[p,n],
- * or C += A B. Each element is one sum over p in ascending order; where the product is a column or a row, and
- * what it sums over is contiguous, lane by lane. */
+ * or C += A B. Each element is one sum over p in ascending order; where the product is a column or a row, one
+ * for each lane. So bits depend on shapes and the instruction set, and not on strides. */
 #ifndef BOWLINE_CPU_SMALL_PRODUCT_H
 #define BOWLINE_CPU_SMALL_PRODUCT_H
 
@@ -10,8 +10,8 @@
 typedef struct bl__small_plan {
     bl__product product; /* turned over where that takes less work: C^T = B^T A^T */
     bool turned;         /* then the factors change places too */
-    bool dots;           /* of contiguous vectors, one for each row of C */
-    size_t scratch;      /* bytes, for the columns of B where they do not lie side by side */
+    bool dots;           /* one for each row of C, lane by lane */
+    size_t scratch;      /* bytes, for what has to lie side by side and does not */
 } bl__small_plan;
 
 /* What a set of instructions has for one dtype. */

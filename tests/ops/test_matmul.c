@@ -90,6 +90,53 @@ Test(matmul, transposed_views_are_not_copied)
     bl_program_free(program);
 }
 
+/* m x k, as it is, as a view of its transpose, and as every second element of something larger. */
+static bl_tensor *laid_out(int layout, int64_t m, int64_t k, bl_dtype dtype, double phase)
+{
+    bl_tensor *count = bl_cast(bl_arange(graph, BL_I64, 0, (double)(m * k), 1), BL_F64);
+    bl_tensor *x = bl_cast(bl_sin(bl_add_scalar(bl_mul_scalar(count, 1.7), phase)), dtype);
+    x = bl_reshape(x, BL_SHAPE(m, k));
+    if (layout == 1)
+        return bl_transpose(bl_mul_scalar(bl_transpose(x, 0, 1), 1), 0, 1);
+    if (layout == 2)
+        return bl_slice(bl_reshape(bl_stack((bl_tensor *[]){x, x}, 2, 2), BL_SHAPE(m, 2 * k)), 1, 0, 2 * k,
+                        2);
+    return x;
+}
+
+/* Rows times columns of every length about those of vectors: close to the sum, and the same bits however the
+ * factors lie, alone and added to something. */
+Test(matmul, bits_do_not_depend_on_strides)
+{
+    for (int i = 0; i < 2 * 5 * 4; i++) {
+        bl_dtype dtype = i % 2 ? BL_F32 : BL_F64;
+        int64_t k = (int64_t[]){7, 16, 33, 64, 100}[i / 2 % 5];
+        int64_t m = i / 10 < 2 ? 1 : 19, n = i / 10 % 2 ? 1 : 19;
+        double tolerance = dtype == BL_F32 ? 2e-6 : 1e-14, first[19 * 19], again[19 * 19], expected[19 * 19];
+        bl_graph_reset(graph);
+        bl_tensor *a = laid_out(0, m, k, BL_F64, 0), *b = laid_out(0, n, k, BL_F64, 1);
+        a = bl_cast(bl_cast(a, dtype), BL_F64);
+        b = bl_cast(bl_cast(b, dtype), BL_F64);
+        bl_tensor *sum = bl_sum(bl_mul(bl_reshape(a, BL_SHAPE(m, 1, k)), b), BL_AXES(-1), false);
+        cr_assert_eq(bl_eval(sum, expected, (size_t)(m * n) * sizeof(double)), BL_OK);
+        for (int layout = 0; layout < 9; layout++) {
+            bl_tensor *left = laid_out(layout / 3, m, k, dtype, 0);
+            bl_tensor *right = bl_transpose(laid_out(layout % 3, n, k, dtype, 1), 0, 1);
+            bl_tensor *y = bl_matmul(left, right);
+            bl_tensor *added = bl_add(bl_matmul(left, right), bl_full(graph, dtype, BL_SHAPE(m, n), 1));
+            cr_assert_eq(bl_eval(bl_cast(y, BL_F64), again, (size_t)(m * n) * sizeof(double)), BL_OK);
+            for (int64_t j = 0; j < m * n; j++)
+                cr_assert_leq(fabs(again[j] - expected[j]), tolerance * (double)k);
+            if (layout == 0)
+                memcpy(first, again, sizeof(first));
+            cr_assert_arr_eq(first, again, (size_t)(m * n) * sizeof(double));
+            cr_assert_eq(bl_eval(bl_cast(added, BL_F64), again, (size_t)(m * n) * sizeof(double)), BL_OK);
+            for (int64_t j = 0; j < m * n; j++)
+                cr_assert_leq(fabs(again[j] - 1 - expected[j]), tolerance * (double)k);
+        }
+    }
+}
+
 Test(matmul, without_elements)
 {
     EXPECT(bl_matmul(EMPTY(BL_SHAPE(2, 0)), EMPTY(BL_SHAPE(0, 2))), 0, 0, 0, 0);

@@ -14,8 +14,9 @@ typedef struct bl_op_check_options {
 /* What a check found. `check` names the check that failed: "sample" (the op's sample recorded no such op),
  * "dtypes" (f32 and f64 give other values), "strides" (so do views), "arguments" (an input of another dtype
  * is neither refused by name nor computed), "decomposition" (it differs from the op in value or gradient),
- * "gradient", "second gradient", "jvp" (they differ from central differences in f64), "shared input" (so does
- * the gradient where one tensor is given twice). */
+ * "gradient", "second gradient", "jvp" (they differ from central differences in f64), "gradient alone" (the
+ * gradient by one input differs from that by all), "shared input" (the gradient where one tensor is given
+ * twice differs from central differences). */
 typedef struct bl_op_check_result {
     bl_status status;    /* BL_OK when the check could be made, whatever it found */
     bool passed;         /* every check of every sample passed; false when it could not be made */

@@ -14,7 +14,6 @@ typedef struct bl__input_attributes {
 
 typedef struct bl__constant_attributes {
     const void *data; /* in the graph's arena, 64-byte aligned, row by row; NULL without elements */
-    int64_t bytes;
 } bl__constant_attributes;
 
 typedef struct bl__full_attributes {

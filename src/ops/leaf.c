@@ -75,7 +75,7 @@ bl_tensor *bl_constant(bl_graph *graph, bl_dtype dtype, bl_shape shape, const vo
         return bl__fail(graph, BL_ERR_MEMORY, "constant", "no memory for %zu bytes", bytes);
     if (bytes > 0)
         memcpy(copy, data, bytes);
-    bl__constant_attributes attributes = {.data = copy, .bytes = (int64_t)bytes};
+    bl__constant_attributes attributes = {.data = copy};
     return bl__append_leaf(graph, &bl__op_constant, &attributes, dtype, shape);
 }
 

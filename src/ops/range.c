@@ -19,7 +19,7 @@ static void *take(bl_graph *graph, const char *op, bl_dtype dtype, int64_t count
 /* A constant whose numbers stand in the arena. */
 static bl_tensor *constant(bl_graph *graph, bl_dtype dtype, int64_t count, const void *data)
 {
-    bl__constant_attributes attributes = {.data = data, .bytes = count * (int64_t)bl_dtype_size(dtype)};
+    bl__constant_attributes attributes = {.data = data};
     return bl__append_leaf(graph, &bl__op_constant, &attributes, dtype, BL_SHAPE(count));
 }
 

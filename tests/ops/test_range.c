@@ -15,6 +15,17 @@ Test(range, arange)
     EXPECT(bl_arange(graph, BL_I32, INT32_MIN, INT32_MAX, INT32_MAX), INT32_MIN, -1, INT32_MAX - 1);
 }
 
+/* Recorded again on a graph that was reset, with another last element: what is the same is taken over, and
+ * this is not. */
+Test(range, recorded_again)
+{
+    EXPECT(bl_linspace(graph, BL_F64, 0, 1, 2), 0, 1);
+    bl_graph_reset(graph);
+    EXPECT(bl_linspace(graph, BL_F64, 0, 2, 2), 0, 2);
+    bl_graph_reset(graph);
+    EXPECT(bl_linspace(graph, BL_F64, 0, 4, 2), 0, 4);
+}
+
 /* Integers beyond those that a double counts one by one. */
 Test(range, arange_counts_integers)
 {

@@ -129,6 +129,30 @@ Test(joint, products_of_columns)
     cr_expect_eq(uses(gradient, "concat"), 2);
 }
 
+/* The left factors are inputs, of which nothing else is known. */
+Test(joint, products_of_inputs)
+{
+    bl_tensor *w = small_matrix(WIDE, WIDE), *y[3], *g[3], *gradient;
+    const char *names[] = {"a", "b", "c"};
+    for (int i = 0; i < 3; i++) {
+        y[i] = bl_matmul(w, bl_full(graph, BL_F64, BL_SHAPE(WIDE, 1), i + 1));
+        g[i] = bl_input(graph, names[i], BL_F64, BL_SHAPE(WIDE, 1));
+    }
+    cr_assert_eq(bl_grad(y, 3, g, &w, 1, &gradient), BL_OK);
+    bl_program *program = bl_compile(context, gradient);
+    for (int i = 0; i < 3; i++) {
+        double values[WIDE];
+        for (int r = 0; r < WIDE; r++)
+            values[r] = r + i;
+        cr_assert_eq(bl_set_input(program, g[i], values, sizeof(values)), BL_OK);
+    }
+    cr_assert_eq(bl_run(program), BL_OK, "%s", error_text(bl_program_error(program)));
+    for (int64_t r = 0; r < WIDE; r++) /* sum of (i + 1) (r + i) */
+        cr_expect_float_eq(bl_item_at(program, gradient, BL_SHAPE(r, 7)), 6.0 * (double)r + 8, 1e-12);
+    bl_program_free(program);
+    cr_expect_eq(uses(gradient, "matmul"), 1);
+}
+
 /* Products that are not thin are added as ever. */
 Test(joint, thick_products)
 {

@@ -71,6 +71,8 @@ Test(region, checkpoint_boundaries)
     EXPECT(bl_gradient(z, leaf), 50);
     EXPECT(bl_gradient(z, older), 60);
     EXPECT(bl_gradient(bl_checkpoint(x, &x, 1), x), 1); /* an empty region */
+    bl_tensor *other = bl_add_scalar(x, 1), *both[] = {x, other};
+    EXPECT(bl_gradient(bl_checkpoint(x, both, 2), x), 1); /* nothing by the other */
     bl_tensor *cube = bl_mul(x, bl_square(x));
     EXPECT(bl_gradient(bl_gradient(bl_checkpoint(cube, &x, 1), x), x), 12);
 }

@@ -40,6 +40,24 @@ enum {
     BL__LANES_f64 = sizeof(bl__vector_f64) / sizeof(double)
 };
 
+#if BL__VECTOR_BYTES < 32
+#define BL__SUM_OF_16(type, number)                                       \
+    static inline double bl__sum_of_16_##type(const bl__vector_##type *x) \
+    {                                                                     \
+        number lane[16];                                                  \
+        double sum[16];                                                   \
+        memcpy(lane, x, sizeof(lane));                                    \
+        for (int k = 0; k < 16; k++)                                      \
+            sum[k] = (double)lane[k];                                     \
+        for (int half = 8; half > 0; half /= 2)                           \
+            for (int k = 0; k < half; k++)                                \
+                sum[k] += sum[k + half];                                  \
+        return sum[0];                                                    \
+    }
+BL__SUM_OF_16(f32, float)
+BL__SUM_OF_16(f64, double)
+#endif
+
 /* The function for the vector x. */
 #define BL__OF(x, function) \
     _Generic((x), bl__vector_f32 : bl__##function##_f32, bl__vector_f64 : bl__##function##_f64)

@@ -63,22 +63,6 @@ static inline double bl__abs_f64(double x)
     return fabs(x);
 }
 
-#define BL__SUM_OF_16(type, number)                                       \
-    static inline double bl__sum_of_16_##type(const bl__vector_##type *x) \
-    {                                                                     \
-        number lane[16];                                                  \
-        double sum[16];                                                   \
-        memcpy(lane, x, sizeof(lane));                                    \
-        for (int k = 0; k < 16; k++)                                      \
-            sum[k] = (double)lane[k];                                     \
-        for (int half = 8; half > 0; half /= 2)                           \
-            for (int k = 0; k < half; k++)                                \
-                sum[k] += sum[k + half];                                  \
-        return sum[0];                                                    \
-    }
-BL__SUM_OF_16(f32, float)
-BL__SUM_OF_16(f64, double)
-
 /* The C library's functions. */
 #define BL__FUNCTION_f32(name, ulp) name##f
 #define BL__FUNCTION_f64(name, ulp) name

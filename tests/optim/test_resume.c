@@ -1,5 +1,6 @@
 /* What can be enumerated of an optimizer is all there is: training goes on bit for bit from a copy of it. */
-#include <bowline/bowline.h>
+#include "support/optimizers.h"
+
 #include <criterion/criterion.h>
 #include <string.h>
 
@@ -11,9 +12,8 @@ typedef struct run {
     bl_program *step;
 } run;
 
-typedef bl_optimizer *maker(bl_context *context, const bl_params *params);
-
-static run new_run(maker *make)
+/* `grouped`: muon has a group of its own. */
+static run new_run(const named_optimizer *named, bool grouped)
 {
     run r = {.context = bl_context_new(NULL)};
     r.params = bl_params_new(r.context);
@@ -21,7 +21,9 @@ static run new_run(maker *make)
     bl_parameter *w = bl_params_add(r.params, "w", BL_F32, BL_SHAPE(3, 4), bl_init_constant(0.5), NULL);
     bl_params_add(r.params, "b", BL_F32, BL_SHAPE(3), bl_init_constant(0.25), NULL);
     bl_params_register(r.params, "tied", w);
-    r.optimizer = make(r.context, r.params);
+    r.optimizer = named->make(r.context);
+    if (grouped)
+        cr_assert_eq(bl_optimizer_add_group(r.optimizer, r.params, "tied", bl_muon(r.context, NULL)), BL_OK);
     bl_tensor *x = bl_reshape(bl_linspace(r.graph, BL_F32, -1, 1, 20), BL_SHAPE(5, 4));
     bl_tensor *h = bl_tanh(bl_linear(x, bl_param(r.graph, r.params, "w"), bl_param(r.graph, r.params, "b")));
     bl_tensor *loss = bl_mse_loss(bl_matmul(h, bl_param(r.graph, r.params, "tied")), x);
@@ -81,9 +83,9 @@ static void copy_all(const run *from, const run *to)
     }
 }
 
-static void resume(maker *make)
+static void resume(const named_optimizer *named, bool grouped)
 {
-    run straight = new_run(make), resumed = new_run(make);
+    run straight = new_run(named, grouped), resumed = new_run(named, grouped);
     train(&straight, 10);
     copy_all(&straight, &resumed);
     train(&straight, 10);
@@ -97,53 +99,12 @@ static void resume(maker *make)
     free_run(&resumed);
 }
 
-#define DEFAULTS(kind)                                                           \
-    static bl_optimizer *kind##_of(bl_context *context, const bl_params *params) \
-    {                                                                            \
-        (void)params;                                                            \
-        return bl_##kind(context, NULL);                                         \
-    }
-DEFAULTS(adam)
-DEFAULTS(adamw)
-DEFAULTS(adamax)
-DEFAULTS(nadam)
-DEFAULTS(radam)
-DEFAULTS(adagrad)
-DEFAULTS(adadelta)
-DEFAULTS(lion)
-DEFAULTS(adafactor)
-DEFAULTS(lamb)
-
-static bl_optimizer *sgd_of(bl_context *context, const bl_params *params)
-{
-    (void)params;
-    bl_sgd_options options = {.lr = 0.1, .momentum = 0.9, .dampening = 0.1};
-    return bl_sgd(context, &options);
-}
-
-static bl_optimizer *rmsprop_of(bl_context *context, const bl_params *params)
-{
-    (void)params;
-    bl_rmsprop_options options = bl_rmsprop_defaults();
-    options.centered = true;
-    options.momentum = 0.9;
-    return bl_rmsprop(context, &options);
-}
-
-static bl_optimizer *amsgrad_and_muon(bl_context *context, const bl_params *params)
-{
-    bl_adam_options options = bl_adam_defaults();
-    options.amsgrad = true;
-    bl_optimizer *adam = bl_adam(context, &options);
-    cr_assert_eq(bl_optimizer_add_group(adam, params, "tied", bl_muon(context, NULL)), BL_OK);
-    return adam;
-}
-
 Test(resume, bit_for_bit)
 {
-    static maker *const kinds[] = {sgd_of,       adam_of,    adamw_of,        adamax_of,  nadam_of,
-                                   radam_of,     adagrad_of, adadelta_of,     rmsprop_of, lion_of,
-                                   adafactor_of, lamb_of,    amsgrad_and_muon};
-    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
-        resume(kinds[i]);
+    for (const named_optimizer *each = every_optimizer; each->name; each++) {
+        if (!each->for_matrices)
+            resume(each, false);
+        if (!each->is_whole)
+            resume(each, true);
+    }
 }

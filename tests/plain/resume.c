@@ -190,7 +190,7 @@ static bool train(const named_optimizer *named, bool tied, bool early, int64_t s
 
 /* ---- processes ---- */
 
-static const named_optimizer groups = {"groups", NULL, false, NULL};
+static const named_optimizer groups = {.name = "groups"};
 
 /* Optimizer number `index`, and behind the last one the groups; NULL past those. */
 static const named_optimizer *optimizer_at(int index)

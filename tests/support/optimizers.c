@@ -4,11 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 
-static bl_optimizer *make_sgd(bl_context *context)
-{
-    return bl_sgd(context, NULL);
-}
-
 static bl_optimizer *make_momentum(bl_context *context)
 {
     bl_sgd_options options = bl_sgd_defaults();
@@ -19,9 +14,10 @@ static bl_optimizer *make_momentum(bl_context *context)
     return bl_sgd(context, &options);
 }
 
-static bl_optimizer *make_adam(bl_context *context)
+static bl_optimizer *make_damped(bl_context *context)
 {
-    return bl_adam(context, NULL);
+    bl_sgd_options options = {.lr = 0.1, .momentum = 0.9, .dampening = 0.1};
+    return bl_sgd(context, &options);
 }
 
 static bl_optimizer *make_adam_with_most(bl_context *context)
@@ -37,15 +33,18 @@ static bl_optimizer *make_rmsprop_with_all(bl_context *context)
     bl_rmsprop_options options = bl_rmsprop_defaults();
     options.momentum = 0.9;
     options.centered = true;
+    options.weight_decay = 0.1;
     return bl_rmsprop(context, &options);
 }
 
-/* The others, with their defaults. */
+/* With their defaults. */
 #define DEFAULTS(name)                                    \
     static bl_optimizer *make_##name(bl_context *context) \
     {                                                     \
         return bl_##name(context, NULL);                  \
     }
+DEFAULTS(sgd)
+DEFAULTS(adam)
 DEFAULTS(adamw)
 DEFAULTS(adamax)
 DEFAULTS(nadam)
@@ -60,23 +59,24 @@ DEFAULTS(muon)
 #undef DEFAULTS
 
 const named_optimizer every_optimizer[] = {
-    {"bl_sgd", NULL, false, make_sgd},
-    {"bl_sgd", "nesterov", false, make_momentum},
-    {"bl_adam", NULL, false, make_adam},
-    {"bl_adam", "amsgrad", false, make_adam_with_most},
-    {"bl_adamw", NULL, false, make_adamw},
-    {"bl_adamax", NULL, false, make_adamax},
-    {"bl_nadam", NULL, false, make_nadam},
-    {"bl_radam", NULL, false, make_radam},
-    {"bl_adagrad", NULL, false, make_adagrad},
-    {"bl_adadelta", NULL, false, make_adadelta},
-    {"bl_rmsprop", NULL, false, make_rmsprop},
-    {"bl_lion", NULL, false, make_lion},
-    {"bl_adafactor", NULL, false, make_adafactor},
-    {"bl_lamb", NULL, false, make_lamb},
-    {"bl_muon", NULL, true, make_muon},
-    {"bl_rmsprop", "centered", false, make_rmsprop_with_all},
-    {NULL, NULL, false, NULL},
+    {.name = "bl_sgd", .make = make_sgd},
+    {.name = "bl_adam", .make = make_adam},
+    {.name = "bl_adamw", .make = make_adamw},
+    {.name = "bl_adamax", .make = make_adamax},
+    {.name = "bl_nadam", .make = make_nadam},
+    {.name = "bl_radam", .make = make_radam},
+    {.name = "bl_adagrad", .make = make_adagrad},
+    {.name = "bl_adadelta", .make = make_adadelta},
+    {.name = "bl_rmsprop", .make = make_rmsprop},
+    {.name = "bl_lion", .make = make_lion},
+    {.name = "bl_sgd", .with = "nesterov", .make = make_momentum},
+    {.name = "bl_sgd", .with = "dampening", .make = make_damped},
+    {.name = "bl_adam", .with = "amsgrad", .make = make_adam_with_most},
+    {.name = "bl_rmsprop", .with = "all", .make = make_rmsprop_with_all},
+    {.name = "bl_adafactor", .is_whole = true, .make = make_adafactor},
+    {.name = "bl_lamb", .is_whole = true, .make = make_lamb},
+    {.name = "bl_muon", .is_whole = true, .for_matrices = true, .make = make_muon},
+    {.name = NULL},
 };
 
 static bool is_known(const char *name)

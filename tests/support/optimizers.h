@@ -8,6 +8,7 @@ typedef struct named_optimizer {
     const char *name;  /* of the function that makes it: "bl_adam" */
     const char *with;  /* the settings, in a word; NULL for the defaults */
     bool for_matrices; /* it takes parameters of rank 2 alone */
+    bool is_whole;     /* its formula looks at more of a parameter than one element */
     bl_optimizer *(*make)(bl_context *context);
 } named_optimizer;
 

@@ -152,6 +152,16 @@ Test(linear_cross_entropy, comes_of_linear_and_cross_entropy)
     cr_assert(is_fused(bl_cross_entropy(flat, bl_reshape(classes, BL_SHAPE(ROWS)))));
 }
 
+/* A product with a weight that is not turned over is no linear layer of this op. */
+Test(linear_cross_entropy, leaves_other_products)
+{
+    bl_tensor *x = numbers(BL_F64, BL_SHAPE(ROWS, WIDTH), 0), *classes = targets(BL_SHAPE(ROWS), CLASSES);
+    bl_tensor *w = numbers(BL_F64, BL_SHAPE(WIDTH, CLASSES), 1);
+    bl_tensor *weights[] = {w, bl_permute(w, BL_AXES(0, 1)), bl_mul_scalar(w, 2)};
+    for (int i = 0; i < 3; i++)
+        cr_expect_not(is_fused(bl_cross_entropy(bl_matmul(x, weights[i]), classes)));
+}
+
 Test(linear_cross_entropy, leaves_logits_that_are_wanted)
 {
     bl_tensor *x = numbers(BL_F64, BL_SHAPE(ROWS, WIDTH), 0),

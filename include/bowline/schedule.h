@@ -116,6 +116,7 @@ BL_API double bl_schedule_lr(bl_schedule schedule, double initial, int64_t step)
 
 /* Sets the optimizer's learning rate, and that of each of its groups, to its initial one times a factor. The
  * initial rate is the one that the optimizer or group was made with: bl_optimizer_set_lr does not change it.
+ * Each call replaces the last: for a schedule and a plateau together, give it the product of their factors.
  * Returns: BL_OK or an error, and then no rate has changed. Errors: BL_ERR_ARGUMENT (NULL, or a factor that
  * is negative or not finite), BL_ERR_BUSY. Ownership: unchanged. Threads: the context's. */
 BL_API bl_status bl_optimizer_scale_lr(bl_optimizer *optimizer, double factor);

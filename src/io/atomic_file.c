@@ -1,4 +1,5 @@
-/* Atomic files: temporary file, write, fsync, rename, fsync of the folder. */
+/* Atomic files: temporary file, write, fsync, rename, fsync of the folder. Until that is through, the old
+ * file keeps a second name, so that it can come back. */
 #define _XOPEN_SOURCE 700 /* realpath, O_CLOEXEC */
 #include "io/atomic_file.h"
 #include "graph/text.h"
@@ -43,10 +44,11 @@ static bl_status resolve(bl__atomic_file *file, int *mode)
             return file->status = bl__caller_fail(file->caller, BL_ERR_ARGUMENT, "%s: no regular file",
                                                   bl__path_end(file->path));
         *mode = (int)(found.st_mode & 07777);
+        file->replaces = true;
     }
     const bl_allocator *allocator = &file->caller->context->allocator;
     file->target_size = strlen(target) + 1;
-    file->temporary_size = file->target_size + 40;
+    file->temporary_size = 2 * (file->target_size + 48); /* its name, and that of the old file behind it */
     file->target = bl__allocate(allocator, file->target_size, 1);
     file->temporary = bl__allocate(allocator, file->temporary_size, 1);
     file->buffer = bl__allocate_data(allocator, BUFFER);
@@ -182,24 +184,53 @@ static bl_status finish(bl__atomic_file *file)
     return BL_OK;
 }
 
+/* Takes the new file away again, whose folder cannot be flushed: the old one comes back under its name, or
+ * there is none, as before. Where neither can be, the new one stays. */
+static void take_back(bl__atomic_file *file, bool keeps, const char *kept)
+{
+    int code = errno;
+    bool back = keeps ? rename(kept, file->target) == 0 : !file->replaces && unlink(file->target) == 0;
+    file->placed = !back;
+    fail_io(file,
+            back ? "its folder cannot be flushed to the disk"
+                 : "was written, but its folder cannot be flushed to the disk",
+            code);
+    if (keeps && !back)
+        unlink(kept);
+}
+
+/* Puts the new file in the old one's place. A file system without second names has no way back. */
+static void place(bl__atomic_file *file, int folder)
+{
+    char *kept = file->temporary + strlen(file->temporary) + 1;
+    bl__text_add(&(bl__text){kept, file->temporary_size - strlen(file->temporary) - 1, 0}, "%s.old",
+                 file->temporary);
+    bool keeps = file->replaces && link(file->target, kept) == 0;
+    if (rename(file->temporary, file->target) != 0) {
+        fail_io(file, "the new file cannot take the old one's place", errno);
+        if (keeps)
+            unlink(kept);
+        return;
+    }
+    file->placed = true;
+    if (sync_retrying(folder) != 0 && errno != EINVAL) /* EINVAL: the file system has no such thing */
+        take_back(file, keeps, kept);
+    else if (keeps)
+        unlink(kept);
+}
+
 bl_status bl__atomic_commit(bl__atomic_file *file)
 {
     /* The folder is opened first: after the rename only its flush can fail. */
     int folder = file->status == BL_OK ? open_folder(file) : -1;
-    if (file->status == BL_OK)
-        finish(file);
-    if (file->status == BL_OK && rename(file->temporary, file->target) != 0)
-        fail_io(file, "the new file cannot take the old one's place", errno);
-    file->placed = file->status == BL_OK;
-    if (!file->placed) {
-        bl__atomic_abandon(file);
-    } else if (sync_retrying(folder) != 0 &&
-               errno != EINVAL) { /* EINVAL: the file system has no such thing */
-        fail_io(file, "was written, but its folder cannot be flushed to the disk", errno);
-    }
+    if (file->status == BL_OK && finish(file) == BL_OK)
+        place(file, folder);
     if (folder >= 0)
         close(folder);
-    release(file);
+    if (file->status != BL_OK && !file->placed)
+        bl__atomic_abandon(file);
+    else
+        release(file);
     return file->status;
 }
 

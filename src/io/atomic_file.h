@@ -18,6 +18,7 @@ typedef struct bl__atomic_file {
     size_t used;
     uint64_t written; /* bytes so far, those in the buffer too */
     int descriptor;   /* -1: none */
+    bool replaces;    /* an older file stands there */
     bool placed;      /* the new file is at the path */
     bl_status status;
 } bl__atomic_file;

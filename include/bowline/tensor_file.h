@@ -136,15 +136,16 @@ BL_API bl_tensor_file_options bl_tensor_file_defaults(void);
 
 /* Writes tensors to a file, atomically: into a temporary file beside it (PATH.tmp. and digits), flushed to
  * the disk, which then takes its place. Whatever fails, a file that stood there is as it was and the
- * temporary one is gone; only one that a killed process was writing is left over. The header is padded to 8
- * bytes, tensors stand by size of element and then by name. A symbolic link is followed, permissions of a
- * file that is replaced are kept. A path that ends in ".index.json" writes a sharded set: for
- * model.safetensors.index.json the files model-00001-of-00003.safetensors and so on, then the index, and then
- * removes the shards of the set that it replaces; shards of a save that was killed stay, but no index leads
- * to them. `options` NULL: the defaults. Returns: BL_OK or an error. Errors: BL_ERR_IO, BL_ERR_ARGUMENT (a
- * name that is empty, not UTF-8, given twice or "__metadata__", a path that is no file's), BL_ERR_SHAPE,
- * BL_ERR_DTYPE, BL_ERR_OVERFLOW, BL_ERR_MEMORY. Ownership: everything stays the caller's. Threads: the
- * context's. Source: as bl_tensor_file_open. */
+ * temporary one is gone; only what a killed process was writing is left over, or the old file under a second
+ * name (ending in ".old"). The header is padded to 8 bytes, tensors stand by
+ * size of element and then by name. A symbolic link is followed, permissions of a file that is replaced are
+ * kept. A path that ends in ".index.json" writes a sharded set: for model.safetensors.index.json the files
+ * model-00001-of-00003.safetensors and so on, then the index, and then removes the shards of the set that it
+ * replaces; shards of a save that was killed stay, but no index leads to them. `options` NULL: the defaults.
+ * Returns: BL_OK or an error. Errors: BL_ERR_IO, BL_ERR_ARGUMENT (a name that is empty, not UTF-8, given
+ * twice or "__metadata__", a path that is no file's), BL_ERR_SHAPE, BL_ERR_DTYPE, BL_ERR_OVERFLOW,
+ * BL_ERR_MEMORY. Ownership: everything stays the caller's. Threads: the context's. Source: as
+ * bl_tensor_file_open. */
 BL_API bl_status bl_tensor_file_write(bl_context *context, const char *path, const bl_stored_tensor *tensors,
                                       size_t count, const bl_tensor_file_options *options);
 

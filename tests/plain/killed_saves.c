@@ -81,8 +81,8 @@ static void child(int64_t first, const char *path)
     }
 }
 
-/* Removes the temporary files that a killed save left over: how many, of which there is at most one. With
- * `all` every other file too. */
+/* Removes the temporary files that a killed save left over: how many, of which there are at most the
+ * new file and the second name of the old one. With `all` every other file too. */
 static int clean(const char *folder, bool all)
 {
     int count = 0;
@@ -140,12 +140,12 @@ static bool run(model *m, const char *folder, const char *path, long kills, doub
             return false;
         int left = clean(folder, false);
         int64_t found = version_of(m, path);
-        if (found < version || left > 1) {
+        if (found < version || left > 2) {
             fprintf(stderr, "killed_saves: version %lld after %lld, %d files left over\n", (long long)found,
                     (long long)version, left);
             return false;
         }
-        torn += left;
+        torn += left > 0;
         replaced += found > version;
         version = found;
     }

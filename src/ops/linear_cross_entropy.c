@@ -248,7 +248,7 @@ bl_tensor *bl_linear_cross_entropy(bl_tensor *x, bl_tensor *weight, bl_tensor *b
     return bl_linear_cross_entropy_with(x, weight, bias, targets, NULL);
 }
 
-/* What linear and cross_entropy would refuse, they refuse. */
+/* Targets that are no indices, or weights of classes with smoothing, are left to linear and cross_entropy. */
 bl_tensor *bl_linear_cross_entropy_with(bl_tensor *x, bl_tensor *weight, bl_tensor *bias, bl_tensor *targets,
                                         const bl_cross_entropy_options *options)
 {
@@ -259,10 +259,14 @@ bl_tensor *bl_linear_cross_entropy_with(bl_tensor *x, bl_tensor *weight, bl_tens
     if (!bl__usable(graph, "linear_cross_entropy", x) || !bl__usable(graph, "linear_cross_entropy", targets))
         return &graph->invalid;
     bl_shape rows = bl_tensor_shape(x), shape = bl_tensor_shape(targets);
-    rows.rank -= rows.rank > 0;
-    bool fits = bl_tensor_shape(x).rank > 0 && bl_shape_equal(rows, shape) &&
-                bl__is_one_of(bl_tensor_dtype(targets), BL__INTEGERS);
-    if (!fits || (chosen.weight && chosen.label_smoothing != 0))
+    if (rows.rank == 0)
+        return bl__fail(graph, BL_ERR_SHAPE, "linear_cross_entropy", "x is a scalar, not [.., in]");
+    rows.rank--;
+    bool are_indices = bl__is_one_of(bl_tensor_dtype(targets), BL__INTEGERS);
+    if (are_indices && !bl_shape_equal(rows, shape))
+        return bl__fail(graph, BL_ERR_SHAPE, "linear_cross_entropy", "x of %s does not fit targets of %s",
+                        BL__SHAPE_TEXT(bl_tensor_shape(x)), BL__SHAPE_TEXT(shape));
+    if (!are_indices || (chosen.weight && chosen.label_smoothing != 0))
         return bl_cross_entropy_with(bl_linear(x, weight, bias), targets, &chosen);
     bl__linear_cross_entropy_attributes attributes = {.reduction = chosen.reduction,
                                                       .ignore_index = chosen.ignore_index,

@@ -233,7 +233,9 @@ Test(linear_cross_entropy, errors)
     EXPECT_ERROR(bl_linear_cross_entropy(x, w, REAL(BL_SHAPE(2), 1, 2), classes), BL_ERR_SHAPE, "bias",
                  "[2]");
     EXPECT_ERROR(bl_linear_cross_entropy(x, w, NULL, CONSTANT(BL_I64, BL_SHAPE(3), 0, 1, 1)), BL_ERR_SHAPE,
-                 "[3]");
+                 "bl_linear_cross_entropy: x of [2,2]", "[3]");
+    EXPECT_ERROR(bl_linear_cross_entropy(REAL(BL_SCALAR, 1), w, NULL, classes), BL_ERR_SHAPE,
+                 "bl_linear_cross_entropy: x is a scalar");
     EXPECT_ERROR(bl_linear_cross_entropy(x, w, NULL, NULL), BL_ERR_ARGUMENT, "NULL");
     bl_cross_entropy_options options = bl_cross_entropy_defaults();
     options.label_smoothing = 2;

@@ -95,6 +95,9 @@ static bl_status standardize_infer(bl_infer_call *call)
     const bl__standardize_attributes *attributes = call->attributes;
     bl_shape shape = bl__shape_in(call, 0);
     bl_status status = bl__require(call, 0, BL__REALS);
+    if (status == BL_OK && attributes->axes > shape.rank)
+        status = bl_infer_fail(call, BL_ERR_SHAPE, "%s has no %lld last axes", BL__SHAPE_TEXT(shape),
+                               (long long)attributes->axes);
     if (status != BL_OK)
         return status;
     call->dtype[SCALE] = bl_tensor_dtype(call->inputs[0]);
@@ -128,6 +131,9 @@ static bl_status standardize_backward_infer(bl_infer_call *call)
     bl_status status = bl__require(call, 0, BL__REALS);
     for (size_t i = 1; i < call->input_count && status == BL_OK; i++)
         status = bl__require_same(call, 0, i);
+    if (status == BL_OK && attributes->axes > g.rank)
+        status = bl_infer_fail(call, BL_ERR_SHAPE, "%s has no %lld last axes", BL__SHAPE_TEXT(g),
+                               (long long)attributes->axes);
     if (status != BL_OK)
         return status;
     for (int d = g.rank - (int)attributes->axes; d < g.rank; d++)

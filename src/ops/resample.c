@@ -20,6 +20,10 @@ static bl_status infer(bl_infer_call *call, unsigned dtypes, const int64_t *from
         return status;
     if (!bl__has_spatial(x, attributes->spatial, from))
         return bl_infer_fail(call, BL_ERR_SHAPE, "the windows are not those of %s", BL__SHAPE_TEXT(x));
+    for (int d = 0; d < (int)attributes->spatial; d++) {
+        if (attributes->in[d] < 1)
+            return bl_infer_fail(call, BL_ERR_SHAPE, "an axis without elements has no windows");
+    }
     return bl__infer_as(call, bl_tensor_dtype(call->inputs[0]), bl__with_spatial(x, attributes->spatial, to));
 }
 

@@ -164,9 +164,9 @@ enum {
 static bl_status recurrence_infer(bl_infer_call *call)
 {
     bl_shape a = bl__shape_in(call, A), b = bl__shape_in(call, B);
-    if (!bl_shape_equal(a, b))
-        return bl_infer_fail(call, BL_ERR_SHAPE, "shapes differ: %s and %s", BL__SHAPE_TEXT(a),
-                             BL__SHAPE_TEXT(b));
+    if (!bl_shape_equal(a, b) || a.rank == 0)
+        return bl_infer_fail(call, BL_ERR_SHAPE, "%s and %s are not of one shape with an axis",
+                             BL__SHAPE_TEXT(a), BL__SHAPE_TEXT(b));
     return bl__infer_reals(call);
 }
 

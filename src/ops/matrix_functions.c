@@ -122,10 +122,9 @@ static bl_status cdist_infer(bl_infer_call *call)
     bl_status status = bl__require_reals(call);
     if (status != BL_OK)
         return status;
-    bool points = a.rank >= 2 && b.rank >= 2 && a.rank < BL_MAX_RANK && b.rank < BL_MAX_RANK;
-    if (!points || a.size[a.rank - 1] != b.size[b.rank - 1])
-        return bl_infer_fail(call, BL_ERR_SHAPE, "[.., p, m] and [.., r, m] of ranks 2..%d, not %s and %s",
-                             BL_MAX_RANK - 1, BL__SHAPE_TEXT(a), BL__SHAPE_TEXT(b));
+    if (a.rank < 2 || b.rank < 2 || a.size[a.rank - 1] != b.size[b.rank - 1])
+        return bl_infer_fail(call, BL_ERR_SHAPE, "%s and %s are not [.., p, m] and [.., r, m]",
+                             BL__SHAPE_TEXT(a), BL__SHAPE_TEXT(b));
     if (!bl_shape_broadcast(bl__leading(a, 2), bl__leading(b, 2), &out))
         return bl_infer_fail(call, BL_ERR_SHAPE, "leading dimensions do not broadcast: %s and %s",
                              BL__SHAPE_TEXT(a), BL__SHAPE_TEXT(b));
@@ -149,18 +148,42 @@ static bl_tensor *apart(bl_tensor *x, int axis)
 }
 
 /* The root has no derivative at 0, where the distance is taken as constant. */
-static void cdist_decompose(bl_graph *graph, bl_tensor *const *inputs, size_t input_count,
-                            const void *attributes, bl_tensor **outputs)
+static bl_tensor *distances(bl_tensor *a, bl_tensor *b)
 {
-    bl_tensor *difference = bl_sub(apart(inputs[A], 1), apart(inputs[B], 2));
+    bl_tensor *difference = bl_sub(apart(a, 1), apart(b, 2));
     bl_tensor *square = bl_sum(bl_square(difference), BL_AXES(-1), false);
     bl_tensor *zero = bl__number_like(square, 0);
     bl_tensor *is_zero = bl_equal(square, zero);
     bl_tensor *root = bl_sqrt(bl_where(is_zero, bl__number_like(square, 1), square));
+    return bl_where(is_zero, zero, root);
+}
+
+/* Points of every batch, the batches along one axis. */
+static bl_tensor *batched(bl_tensor *x, bl_shape batch)
+{
+    bl_shape points = bl_tensor_shape(x);
+    int64_t count = points.size[points.rank - 2], width = points.size[points.rank - 1];
+    int64_t batches = bl_shape_count(batch);
+    batch.size[batch.rank++] = count;
+    batch.size[batch.rank++] = width;
+    return bl_reshape(bl_expand(x, batch), BL_SHAPE(batches, count, width));
+}
+
+/* Where there is no room for one more axis, with one axis of all batches. */
+static void cdist_decompose(bl_graph *graph, bl_tensor *const *inputs, size_t input_count,
+                            const void *attributes, bl_tensor **outputs)
+{
+    bl_tensor *a = inputs[A], *b = inputs[B];
+    bl_shape left = bl_tensor_shape(a), right = bl_tensor_shape(b), batch;
+    bl_shape_broadcast(bl__leading(left, 2), bl__leading(right, 2), &batch);
     (void)graph;
     (void)input_count;
     (void)attributes;
-    outputs[0] = bl_where(is_zero, zero, root);
+    bool has_room = batch.rank < BL_MAX_RANK - 2;
+    outputs[0] = has_room ? distances(a, b) : distances(batched(a, batch), batched(b, batch));
+    batch.size[batch.rank++] = left.size[left.rank - 2];
+    batch.size[batch.rank++] = right.size[right.rank - 2];
+    outputs[0] = has_room ? outputs[0] : bl_reshape(outputs[0], batch);
 }
 
 static bl_tensor *cdist_sample(bl_sampler *sampler)

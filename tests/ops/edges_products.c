@@ -44,7 +44,7 @@ static bl_tensor *slogdet(bl_tensor *x)
     X(baddbmm, ("r:n r:bmk r:bkn", "!r:n r:11111bmk r:11111bkn", "k=x0", "+---", "mn"), bl_baddbmm(x[0], x[1], x[2], 1, 2)) \
     X(trace, ("r:ab", "!r:111111ab", "a=0 b=0", "-", NULL), bl_trace(x[0])) \
     X(kron, ("r:ab r:cd", "!r:a111111b r:c111111d", NULL, "+++", "ac"), bl_kron(x[0], x[1])) \
-    X(cdist, ("r:pm r:rm", "!r:111111pm r:111111rm", "m=0", "---", "pr"), bl_cdist(x[0], x[1])) \
+    X(cdist, ("r:apm r:arm", "r:1111a1pm r:111a1rm", "m=0", "---", "pr"), bl_cdist(x[0], x[1])) \
     X(matrix_power, SQUARE(NULL), bl_matrix_power(x[0], 3)) \
     X(solve_triangular, ("d:a1nn r:1cnk", "d:11a111nn r:111c11nk", NULL, "---", "ac"), bl_solve_triangular(x[0], x[1], false))
 /* clang-format on */

@@ -58,7 +58,8 @@ END {
     print "\n## NaN and infinity\n"
     print "What becomes of the elements of the result that depend on it when one element of the first operand is NaN or"
     print "infinite, in a random sample that the op's own entry draws; *finite* is any other number, *as before* means that"
-    print "nothing depended on it, and a dash that the op has no float operand.\n"
+    print "nothing depended on it, and a dash that the op has no float operand. Leaves and effects, which are not here, keep"
+    print "each as it is.\n"
     print "| op | NaN | inf | -inf |"
     print "|---|---|---|---|"
     for (i = 1; i <= count; i++)

@@ -64,21 +64,64 @@ static void describe(const double *before, const double *after, int64_t count, c
         snprintf(text, size, "as before");
 }
 
-/* What a number in the first element of the first leaf changes; false where this sample shows nothing. */
-static bool try_sample(bl__op_checker *c, bl__op_sample *s, double number, char *text, size_t size)
+/* Of an op that is made of others, whose operand is the sample's first leaf: that with another number. */
+static bool change_leaf(bl__op_checker *c, bl__op_sample *s, double number, bool *runs)
 {
     double *leaf = s->leaf_count > 0 ? bl__sampler_leaf(s->sampler, 0)->values : NULL;
-    if (!leaf || bl_tensor_count(s->leaves[0]) == 0 || bl_tensor_parameter(s->leaves[0]) ||
-        bl_tensor_count(s->outputs[0]) <= 0)
+    if (!leaf || bl_tensor_count(s->leaves[0]) == 0 || bl_tensor_parameter(s->leaves[0]))
         return false;
     if (!bl__op_values(c, s, "facts", s->outputs[0], c->values[0]))
         return false;
     leaf[0] = number;
-    if (!bl__op_values(c, s, "facts", s->outputs[0], c->values[1])) {
-        snprintf(text, size, "error at run");
-        return true;
+    *runs = bl__op_values(c, s, "facts", s->outputs[0], c->values[1]);
+    return true;
+}
+
+/* The first operand that is of floats, or can be. */
+static size_t find_operand(const bl__op_sample *s)
+{
+    const bl__node *node = s->node;
+    size_t i = 0;
+    while (i < node->input_count && !bl__op_is_real(node->inputs[i]))
+        i++;
+    return i == node->input_count && i == 1 && !(node->op->flags & BL__OP_RANDOM) ? 0 : i;
+}
+
+/* Of any other op: its node applied to the operand's values as constants, and with another number. */
+static bool change_operand(bl__op_checker *c, bl__op_sample *s, double number, bool *runs)
+{
+    bl_tensor *inputs[BL__CHECK_LEAVES], *applied[2];
+    const bl__node *node = s->node;
+    size_t operand = find_operand(s);
+    if (operand == node->input_count || bl_tensor_count(node->inputs[operand]) == 0 ||
+        !bl__op_values(c, s, "facts", node->inputs[operand], c->values[0]))
+        return false;
+    memcpy(inputs, node->inputs, node->input_count * sizeof(*inputs));
+    for (int i = 0; i < 2; i++) {
+        if (i == 1)
+            c->values[0][0] = number;
+        inputs[operand] = bl_constant(s->graph, BL_F64, bl_tensor_shape(inputs[operand]), c->values[0]);
+        applied[i] = bl_apply(s->graph, node->op, inputs, node->input_count, bl__attributes(node));
     }
-    describe(c->values[0], c->values[1], bl_tensor_count(s->outputs[0]), text, size);
+    if (!bl_tensor_valid(applied[0]) || !bl__op_values(c, s, "facts", applied[0], c->values[0]))
+        return false;
+    *runs = bl__op_values(c, s, "facts", applied[1], c->values[1]);
+    return true;
+}
+
+/* What a number in the first element of the first operand changes; false where this sample shows nothing. */
+static bool try_sample(bl__op_checker *c, bl__op_sample *s, double number, char *text, size_t size)
+{
+    bool runs;
+    if (bl_tensor_count(s->outputs[0]) <= 0)
+        return false;
+    if (!(s->node ? change_operand : change_leaf)(c, s, number, &runs))
+        return false;
+    if (runs)
+        describe(c->values[0], c->values[1], bl_tensor_count(s->node ? &s->node->outputs[0] : s->outputs[0]),
+                 text, size);
+    else
+        snprintf(text, size, "error at run");
     return true;
 }
 

@@ -124,16 +124,6 @@ Test(activations, softplus_without_a_threshold)
     cr_assert_eq(count_nodes(BL__KEY_where), 1);
 }
 
-Test(activations, ranks_and_no_elements)
-{
-    bl_tensor *empty = EMPTY(BL_SHAPE(2, 0)), *zero = bl_scalar(graph, BL_F64, 0);
-    EXPECT_TYPE(bl_gelu(empty), BL_F64, BL_SHAPE(2, 0));
-    EXPECT_TYPE(bl_gradient(bl_mish(empty), empty), BL_F64, BL_SHAPE(2, 0));
-    EXPECT_TYPE(bl_silu(zero), BL_F64, BL_SCALAR);
-    EXPECT(bl_gradient(bl_silu(zero), zero), 0.5);
-    EXPECT(bl_silu(bl_full(graph, BL_F64, BL_SHAPE(1, 1, 1, 2, 1, 1, 1, 1), 0)), 0, 0);
-}
-
 Test(activations, refuses)
 {
     function *const functions[] = {bl_gelu, bl_gelu_tanh, bl_silu, bl_mish, softplus, bl_log_sigmoid};

@@ -72,15 +72,6 @@ Test(bounds, clamp_of_integers)
     }
 }
 
-Test(bounds, ranks_and_no_elements)
-{
-    bl_tensor *empty = EMPTY(BL_SHAPE(2, 0)), *one = bl_scalar(graph, BL_F64, 1);
-    EXPECT_TYPE(bl_clamp(empty, 0, 1), BL_F64, BL_SHAPE(2, 0));
-    EXPECT_TYPE(bl_gradient(bl_hardtanh(empty, 0, 1), empty), BL_F64, BL_SHAPE(2, 0));
-    EXPECT_TYPE(bl_clamp(one, 2, 3), BL_F64, BL_SCALAR);
-    EXPECT(bl_relu6(bl_full(graph, BL_F64, BL_SHAPE(1, 1, 1, 2, 1, 1, 1, 1), 9)), 6, 6);
-}
-
 Test(bounds, refuses)
 {
     bl_tensor *n = CONSTANT(BL_I32, BL_SHAPE(2), 1, 2), *x = REAL(BL_SHAPE(2), 1, 2);

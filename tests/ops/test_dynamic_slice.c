@@ -25,10 +25,6 @@ Test(dynamic_slice, values)
     EXPECT_TYPE(bl_dynamic_slice(x, at(3, 4), BL_SHAPE(0, 0)), BL_F64, BL_SHAPE(0, 0));
     EXPECT(bl_dynamic_slice(bl_scalar(graph, BL_BOOL, 1), none, BL_SCALAR), 1);
     EXPECT_TYPE(bl_dynamic_slice(bl_cast(x, BL_BF16), at(0, 0), BL_SHAPE(1, 1)), BL_BF16, BL_SHAPE(1, 1));
-    bl_tensor *full = bl_reshape(x, BL_SHAPE(3, 1, 1, 1, 1, 1, 1, 4));
-    EXPECT(bl_dynamic_slice(full, CONSTANT(BL_I64, BL_SHAPE(8), 2, 0, 0, 0, 0, 0, 0, 1),
-                            BL_SHAPE(1, 1, 1, 1, 1, 1, 1, 2)),
-           10, 11);
 }
 
 Test(dynamic_slice, updates)

@@ -83,15 +83,6 @@ Test(exponentials, xlogy_values)
     EXPECT_ERROR(bl_xlogy(a, REAL(BL_SHAPE(2), 1, 1)), BL_ERR_SHAPE, "bl_xlogy: shapes do not broadcast");
 }
 
-Test(exponentials, ranks_and_no_elements)
-{
-    bl_tensor *empty = EMPTY(BL_SHAPE(3, 0)), *one = bl_scalar(graph, BL_F64, 1);
-    EXPECT_TYPE(bl_erf(empty), BL_F64, BL_SHAPE(3, 0));
-    EXPECT_TYPE(bl_gradient(bl_log2(empty), empty), BL_F64, BL_SHAPE(3, 0));
-    EXPECT_TYPE(bl_exp2(one), BL_F64, BL_SCALAR);
-    EXPECT(bl_exp2(bl_full(graph, BL_F64, BL_SHAPE(1, 1, 1, 2, 1, 1, 1, 1), 3)), 8, 8);
-}
-
 Test(exponentials, refuses)
 {
     bl_tensor *n = CONSTANT(BL_I32, BL_SHAPE(2), 1, 2), *bools = bl_cast(n, BL_BOOL);

@@ -26,8 +26,6 @@ Test(index_select, takes_parts)
     EXPECT_TYPE(bl_index_select(bl_cast(x, BL_BF16), 0, index), BL_BF16, BL_SHAPE(4, 3));
     EXPECT_TYPE(bl_index_select(x, 0, bl_zeros(graph, BL_I64, BL_SHAPE(0))), BL_F64, BL_SHAPE(0, 3));
     EXPECT_TYPE(bl_index_select(EMPTY(BL_SHAPE(2, 0)), 0, index), BL_F64, BL_SHAPE(4, 0));
-    bl_tensor *full = bl_reshape(x, BL_SHAPE(1, 2, 1, 1, 1, 1, 1, 3));
-    EXPECT(bl_index_select(full, 1, CONSTANT(BL_I64, BL_SHAPE(1), 1)), 4, 5, 6);
 }
 
 Test(index_select, gradients_add_up)

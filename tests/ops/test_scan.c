@@ -60,19 +60,6 @@ Test(scan, derivatives_at_zeros)
     EXPECT(bl_gradient(bl_cumprod(zeros, 0), zeros), 1, 0, 0);
 }
 
-Test(scan, sizes)
-{
-    bl_tensor *none = EMPTY(BL_SHAPE(2, 0));
-    EXPECT_TYPE(bl_cumsum(none, 1), BL_F64, BL_SHAPE(2, 0));
-    EXPECT_TYPE(bl_gradient(bl_cumprod(none, 1), none), BL_F64, BL_SHAPE(2, 0));
-    EXPECT_TYPE(bl_gradient(bl_cumprod(none, 0), none), BL_F64, BL_SHAPE(2, 0));
-    bl_tensor *x = REAL(BL_SHAPE(6), 1, 2, 3, 4, 5, 6);
-    bl_tensor *eight = bl_reshape(x, BL_SHAPE(1, 2, 1, 1, 3, 1, 1, 1));
-    EXPECT(bl_cumsum(eight, 1), 1, 2, 3, 5, 7, 9);
-    EXPECT(bl_cumprod(eight, -4), 1, 2, 6, 4, 20, 120);
-    EXPECT(bl_gradient(bl_cumprod(eight, 4), x), 1 + 2 + 6, 1 + 3, 2, 1 + 5 + 30, 4 + 24, 20);
-}
-
 Test(scan, refuses)
 {
     bl_tensor *x = REAL(BL_SHAPE(2, 1), 1, 2);

@@ -110,19 +110,6 @@ Test(trigonometry, hypot_values)
     EXPECT(bl_gradient(bl_hypot(zero, REAL(BL_SHAPE(1), 0)), zero), nan_);
 }
 
-Test(trigonometry, ranks_and_no_elements)
-{
-    bl_tensor *empty = EMPTY(BL_SHAPE(0, 2)), *scalar = bl_scalar(graph, BL_F64, 0);
-    bl_tensor *whole = bl_full(graph, BL_F64, BL_SHAPE(1, 2, 1, 1, 1, 1, 1, 2), 0);
-    EXPECT_TYPE(bl_sin(empty), BL_F64, BL_SHAPE(0, 2));
-    EXPECT_TYPE(bl_gradient(bl_acosh(empty), empty), BL_F64, BL_SHAPE(0, 2));
-    EXPECT_TYPE(bl_atan2(empty, scalar), BL_F64, BL_SHAPE(0, 2));
-    EXPECT_TYPE(bl_cos(scalar), BL_F64, BL_SCALAR);
-    EXPECT(bl_cos(scalar), 1);
-    EXPECT(bl_cos(whole), 1, 1, 1, 1);
-    EXPECT_TYPE(bl_hypot(whole, scalar), BL_F64, BL_SHAPE(1, 2, 1, 1, 1, 1, 1, 2));
-}
-
 Test(trigonometry, refuses)
 {
     bl_tensor *n = CONSTANT(BL_I64, BL_SHAPE(2), 1, 2), *x = REAL(BL_SHAPE(2), 1, 2);

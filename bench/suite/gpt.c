@@ -143,4 +143,5 @@ const bench_case case_gpt = {.name = "gpt",
                                           {TOKENS, WIDTH, VOCABULARY, 1, 1},
                                           {VOCABULARY, WIDTH, TOKENS, 1, 1}},
                              .parameter_bytes = ADAM_BYTES,
-                             .other_bytes = 16.0 * TOKENS};
+                             .other_bytes = 16.0 * TOKENS,
+                             .tokens = TOKENS};

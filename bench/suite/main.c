@@ -135,10 +135,10 @@ static void answer_info(const model *m)
     double elements = (double)bl_params_unique_elements(m->params);
     printf(
         "{\"instructions\": %zu, \"workspace\": %zu, \"bound\": %zu, \"parameters\": %.0f, \"bytes\": %.0f, "
-        "\"math\": %.0f, \"products\": [",
+        "\"math\": %.0f, \"tokens\": %ld, \"products\": [",
         bl_program_instruction_count(m->program), bl_program_workspace_bytes(m->program),
         bl_program_workspace_bound(m->program), elements, elements * c->parameter_bytes + c->other_bytes,
-        c->math);
+        c->math, c->tokens);
     for (int i = 0; i < MOST_PRODUCTS && c->products[i].count; i++) {
         const product *p = &c->products[i];
         printf("%s[%ld, %ld, %ld, %ld, %ld]", i ? ", " : "", p->m, p->n, p->k, p->batch, p->count);

@@ -49,6 +49,8 @@ typedef struct bench_case {
     double parameter_bytes;
     double other_bytes;
     double math;
+    /* Tokens of a language model that a step learns from; 0 where there are none. */
+    long tokens;
 } bench_case;
 
 /* Bytes a parameter's element: Adam, and AdamW, reads parameter, gradient and two moments, and writes all but

@@ -20,7 +20,8 @@ typedef struct bl_profile_record {
 } bl_profile_record;
 
 /* Times every instruction of the runs from now on, beginning at nothing. Without a profile a run looks at no
- * clock; with one, once an instruction.
+ * clock; with one, once an instruction. Instructions that else run side by side run one after the other, so
+ * that each has a time of its own.
  * Returns: BL_OK or an error, and then everything is as it was. Errors: BL_ERR_MEMORY; BL_ERR_BUSY from
  * inside a run of the program; BL_ERR_ARGUMENT for NULL; whatever compile reported. Ownership: the records
  * are the program's. Threads: the context's. */

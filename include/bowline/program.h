@@ -67,6 +67,7 @@ typedef struct bl_instruction_info {
 /* What a program is and what a run of it takes, known before it runs. */
 typedef struct bl_program_info {
     size_t instructions;
+    size_t side_by_side;    /* of them: small ones that run at the same time as others; 0 on one thread */
     size_t effects;         /* writes to states when a run commits, counts of random states included */
     size_t workspace_bytes; /* the peak: all values at their places, outputs included, and the scratch */
     size_t workspace_bound; /* what no plan for the same order can go below: see bl_program_workspace_bound */

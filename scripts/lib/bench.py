@@ -160,6 +160,7 @@ class Bench:
         self.goal = 0.02 if options.quick else 0.1
         self.rounds = 3 if options.quick else 11
         self.longest = 10 if options.quick else 90
+        self.bits_runs = options.bits or (2 if options.quick else 20)
         self.have_pytorch = have_pytorch()
         if not self.have_pytorch:
             say("no PyTorch with an OpenMP BLAS: scripts/bench --install-peers")
@@ -210,7 +211,7 @@ class Bench:
                 "vector_math_s": vectors, "gemm_flop": flops(info["products"]), "bytes": info["bytes"],
                 "beyond_bytes": peak and peak - mine.empty_bytes - info["bytes"],
                 "workspace_bytes": info["workspace"], "workspace_bound_bytes": info["bound"],
-                "instructions": info["instructions"], **limits.rates()}
+                "instructions": info["instructions"], "tokens": info["tokens"], **limits.rates()}
 
     def long_chain(self, result):
         """How many times as long a link of a long chain takes as one of a short one."""
@@ -248,14 +249,13 @@ class Bench:
 
     def bits(self, case, result):
         """Whether the bits are equal for all numbers of threads, run after run."""
-        runs = 2 if self.options.quick else 20
         hashes = {}
         for threads in BITS_THREADS:
             process = ours(case, threads)
             process.begin()
-            hashes[threads] = process.ask("hash %d" % runs)
+            hashes[threads] = process.ask("hash %d" % self.bits_runs)
             process.end()
-        result["bits"] = {"threads": list(BITS_THREADS), "runs": runs,
+        result["bits"] = {"threads": list(BITS_THREADS), "runs": self.bits_runs,
                           "equal": len(set(hashes.values())) == 1 and hashes[1] is not False,
                           "hashes": {str(threads): found for threads, found in hashes.items()}}
 
@@ -372,6 +372,20 @@ def times_table(results):
     return rows
 
 
+def tokens_table(results):
+    rows = [("case", "tokens a step", "ours, tokens/s", "PyTorch, tokens/s", "ratio")]
+    for r in results:
+        if r.get("tokens"):
+            rows.append((r["case"], str(r["tokens"]), number(r["tokens"] / r["ours_s"], "%.0f"),
+                         number(rate_of(r, "pytorch"), "%.0f"), number(ratio(r))))
+    return rows
+
+
+def rate_of(result, peer):
+    """Tokens a second; None without the peer."""
+    return result["tokens"] / result["peers"][peer] if peer in result["peers"] else None
+
+
 def memory_table(results):
     rows = [("case", "instructions", "workspace", "lower bound", "ratio")]
     for r in results:
@@ -410,6 +424,7 @@ def bars_table(results):
 def tables(results):
     """(title, rows) of all tables that have rows."""
     made = [("times, and peak memory of the process", times_table(results)),
+            ("training a language model", tokens_table(results)),
             ("memory plan, bytes", memory_table(results)),
             ("a second thread", threads_table(results)),
             ("bits", bits_table(results)),
@@ -495,6 +510,8 @@ def main():
     parser.add_argument("--only", type=cases, metavar="CASE[,CASE]", help="these cases")
     parser.add_argument("--quick", action="store_true", help="few short rounds")
     parser.add_argument("--times", action="store_true", help="neither the second thread nor the bits")
+    parser.add_argument("--bits", type=int, metavar="RUNS",
+                        help="runs of each number of threads whose bits are compared; 20, or 2 with --quick")
     parser.add_argument("--threads", type=int, help="ours; the CPUs of this process")
     parser.add_argument("--cpu-time", action="store_true",
                         help="one thread each, by CPU time: for a machine that does other work too")

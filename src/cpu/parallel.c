@@ -2,12 +2,9 @@
 #include "cpu/parallel.h"
 #include "graph/pool.h"
 
-/* Below this a second thread, which may have to be woken first, saves less than it costs. */
-#define WORTH_NANOSECONDS 30000.0
-
 bool bl__pays_for_threads(const bl__call *call, double nanoseconds)
 {
-    if (call->environment->threads <= 1 || nanoseconds < WORTH_NANOSECONDS)
+    if (call->environment->threads <= 1 || nanoseconds < BL__WORTH_NANOSECONDS)
         return false;
     call->environment->wants_pool = true;
     return true;

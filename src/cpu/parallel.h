@@ -5,6 +5,9 @@
 
 #include "cpu/kernel.h"
 
+/* Below this a second thread, which may have to be woken first, saves less than it costs. */
+#define BL__WORTH_NANOSECONDS 30000.0
+
 /* Does one part of an instruction; `work` is what the kernel gave. Threads that are at work at one time have
  * different workers, below call->environment->threads: each may have scratch of its own. */
 typedef void bl__part(const bl__call *call, const void *work, int64_t part, int worker);

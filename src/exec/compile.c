@@ -2,6 +2,7 @@
 #include "exec/cache.h"
 #include "exec/lower.h"
 #include "exec/overwrite.h"
+#include "exec/strand.h"
 #include "graph/rewrite.h"
 #include "graph/text.h"
 #include "ops/keys.h"
@@ -206,6 +207,7 @@ void bl__program_destroy(bl_program *program)
     bl__release(a, program->inputs, program->input_capacity, sizeof(*program->inputs));
     bl__release(a, program->outputs, program->output_capacity, sizeof(*program->outputs));
     bl__release(a, program->effects, program->effect_capacity, sizeof(*program->effects));
+    bl__release(a, program->bands, program->band_capacity, sizeof(*program->bands));
     bl__release(a, program->leaves, program->leaf_capacity, sizeof(*program->leaves));
     bl__arena_free(&program->arena);
     bl__release(a, program, 1, sizeof(*program));
@@ -321,6 +323,10 @@ static void build(bl__lowering *l, bl_tensor *const *outputs, size_t count)
     if (!bl__lowering_ok(l))
         return;
     bl__write_states(l->program);
+    if (!bl__find_bands(l->program, l->lifetimes)) {
+        bl__lower_out_of_memory(l);
+        return;
+    }
     if (bl__plan(l->program, l->lifetimes))
         make_threads(l->program);
 }

@@ -1,6 +1,6 @@
 /* What a program costs, known before it runs: operations, bytes moved, states. */
 #include "cpu/flops.h"
-#include "exec/program.h"
+#include "exec/strand.h"
 
 /* ---- instructions ---- */
 
@@ -114,6 +114,8 @@ bl_program_info bl_program_describe(const bl_program *program)
     if (!program || !program->head.valid)
         return info;
     info.instructions = program->instruction_count;
+    for (size_t i = 0; i < program->band_count; i++)
+        info.side_by_side += program->bands[i].count;
     info.effects = program->effect_count;
     info.workspace_bytes = bl_program_workspace_bytes(program);
     info.workspace_bound = bl_program_workspace_bound(program);

@@ -88,9 +88,17 @@ static bool prepare(bl_program *p, bl__instruction *instruction)
 {
     const bl__kernel *kernel = instruction->kernel;
     size_t scratch = 0;
+    bool wanted = p->environment.wants_pool;
+    p->environment.wants_pool = false;
     if (kernel->prepare && kernel->prepare(&instruction->call, &p->arena, &scratch) != BL_OK)
         return false;
-    scratch = (scratch + BL__ALIGNMENT - 1) / BL__ALIGNMENT * BL__ALIGNMENT;
+    instruction->shares = p->environment.wants_pool;
+    p->environment.wants_pool |= wanted;
+    size_t units = (scratch + BL__ALIGNMENT - 1) / BL__ALIGNMENT;
+    if (units > UINT32_MAX)
+        return false;
+    instruction->scratch = (uint32_t)units;
+    scratch = units * BL__ALIGNMENT;
     p->scratch_bytes = scratch > p->scratch_bytes ? scratch : p->scratch_bytes;
     return true;
 }

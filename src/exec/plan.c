@@ -87,15 +87,15 @@ static bool give(workspace_planner *p, size_t offset, size_t bytes)
 
 /* ---- lifetimes ---- */
 
-/* The storage over which an output can be written: it is as large, dies here, and no earlier output took it.
- * SIZE_MAX when there is none. */
+/* The storage over which an output can be written: it is as large, dies here, and no earlier output took it;
+ * what runs at the same time may be reading it. SIZE_MAX when there is none. */
 static size_t in_place(const bl_program *p, bl__lifetime *lifetimes, const bl__instruction *instruction,
                        int64_t index, size_t output)
 {
     const bl__call *call = &instruction->call;
     size_t bytes = lifetimes[call->outputs[output]->storage].bytes;
-    for (size_t i = 0; i < call->input_count && (instruction->kernel->flags & BL__IN_PLACE_ANY) && bytes > 0;
-         i++) {
+    bool allowed = (instruction->kernel->flags & BL__IN_PLACE_ANY) && !instruction->is_beside && bytes > 0;
+    for (size_t i = 0; i < call->input_count && allowed; i++) {
         size_t root = p->storages[call->inputs[i]->storage].root;
         const bl__lifetime *lifetime = &lifetimes[root];
         bool free =

@@ -62,7 +62,13 @@ typedef struct bl__instruction {
     const bl__kernel *kernel;
     bl__call call;
     const bl__instruction_name *name;
+    uint32_t scratch; /* that its kernel needs, in units of BL__ALIGNMENT */
+    bool shares;      /* its kernel shares its work out among threads */
+    bool is_beside;   /* it runs side by side with others: strand.h */
 } bl__instruction;
+
+/* Instructions that run side by side: see strand.h. */
+typedef struct bl__band bl__band;
 
 /* A parameter or buffer that the program reads or writes. `copy` is a private f64 copy, where it has one. */
 typedef struct bl__state {
@@ -128,10 +134,11 @@ struct bl_program {
     bl__output *outputs;
     bl__effect *effects;
     bl__leaf *leaves;
+    bl__band *bands; /* in the order of the instructions */
     size_t instruction_count, operand_count, storage_count, state_count, input_count, output_count,
-        effect_count, leaf_count;
+        effect_count, leaf_count, band_count;
     size_t instruction_capacity, operand_capacity, storage_capacity, state_capacity, input_capacity,
-        output_capacity, effect_capacity, leaf_capacity;
+        output_capacity, effect_capacity, leaf_capacity, band_capacity;
     unsigned char *workspace; /* the planned part, then the scratch that all instructions share */
     size_t planned_bytes, scratch_bytes, bound_bytes;
     bl__profile profile;

@@ -1,5 +1,6 @@
 /* Running: check, compute, and only then commit. */
 #include "exec/check.h"
+#include "exec/strand.h"
 
 #include <math.h>
 #include <string.h>
@@ -151,10 +152,11 @@ static bl_status report_failure(bl_program *p, const bl__instruction_name *name,
     return status;
 }
 
-static bl_status compute(bl_program *p)
+/* The instructions first .. end-1, one after the other. */
+static bl_status compute_range(bl_program *p, size_t first, size_t end)
 {
     bl__profile *profile = p->profile.on ? &p->profile : NULL;
-    for (size_t i = 0; i < p->instruction_count; i++) {
+    for (size_t i = first; i < end; i++) {
         const bl__instruction *instruction = &p->instructions[i];
         bl_status status = instruction->kernel->run(&instruction->call);
         if (status != BL_OK)
@@ -163,6 +165,20 @@ static bl_status compute(bl_program *p)
             bl__profile_note(profile, i);
     }
     return BL_OK;
+}
+
+static bl_status compute(bl_program *p)
+{
+    size_t done = 0;
+    for (size_t b = 0; b < p->band_count; b++) {
+        const bl__band *band = &p->bands[b];
+        bl_status status = compute_range(p, done, band->first);
+        if (status != BL_OK)
+            return status;
+        bl__run_band(p, band, p->profile.on ? &p->profile : NULL);
+        done = band->first + band->count;
+    }
+    return compute_range(p, done, p->instruction_count);
 }
 
 /* compute with a look at every value. */

@@ -1,23 +1,29 @@
 /* linear_cross_entropy: the cross entropy of logits x w^T + b against a class for each row, and its
  * gradients, without ever holding all logits.
  *
- * Rows are taken in blocks, classes in chunks. A chunk of logits becomes powers exp(l - m) of its row's
- * largest logit m while it is in the cache; m and the sum of the powers are kept for each row and chunk. When
- * a block has all its chunks, log-sum-exp and loss of each row follow:
+ * Rows are taken in blocks, classes in chunks, and a chunk's logits stand class by class, the block's rows
+ * side by side in lanes. While they are in the cache they become powers exp(l - m), m being the row's largest
+ * logit so far; of these are made the sum s, and sum_i exp(l_i - m) w_i, which is to become dx. Where m
+ * grows, what is there is scaled to the new one. When a block has all its chunks, log-sum-exp, loss and dx of
+ * each row follow, t being the target, s the label smoothing, and k what the row counts:
  *
- *     lse = M + log sum_c s_c exp(m_c - M)        loss = lse - (1 - s) l_t - s / classes sum_i l_i
+ *     lse = M + log sum     loss = lse - (1 - s) l_t - s / classes sum_i l_i
+ *     dx = k (sum_i exp(l_i - lse) w_i - (1 - s) w_t - s / classes sum_i w_i)
  *
- * M being the largest m_c, t the target, s the label smoothing. If a gradient is wanted, the powers of the
- * block are still there, and a factor for each row and chunk makes them k exp(l - lse), k being what the row
- * counts; (1 - s) k is taken off at the target and s / classes k everywhere. Then dx = dl w and dw = dl^T x.
+ * If dw or db is wanted, the powers of the block are still there, and a factor for each row and chunk, made
+ * of the m that it was raised with, makes them k exp(l - lse); (1 - s) k is taken off at the target and
+ * s / classes k everywhere. Then dw += dl^T x. So a block reads the weight once, and dw goes by once.
  *
- * Runs of chunks are the parts that threads share. Each part adds to its own rows of dw, block after block,
- * and to a dx of its own, and these are added up in their order: blocks, chunks and parts depend on shapes
- * alone, and not on what is wanted, so the bits of the loss do not either. Rows whose target does not count
- * are not computed. */
+ * All three products take the weight, the powers and x as they lie (direct_product.h): a block has too few
+ * rows to be worth packing the weight for, and its chunks fit the second cache.
+ *
+ * Runs of chunks are the parts that threads share. Each part has m, s and dx of its own, and adds to its own
+ * rows of dw, block after block; the former are put together in the order of parts. Blocks, chunks and parts
+ * depend on shapes alone, and not on what is wanted, so the bits of the loss do not either. Rows whose target
+ * does not count are not computed. */
 #include "bowline/ops.h"
+#include "cpu/direct_product.h"
 #include "cpu/flops.h"
-#include "cpu/gemm.h"
 #include "cpu/indices.h"
 #include "cpu/loop.h"
 #include "cpu/of_set.h"
@@ -38,17 +44,24 @@ enum {
 };
 
 enum {
-    CHUNK = 512, /* classes at most */
-    PARTS = 8,   /* at most */
-    ROWS = 264,  /* of a block at most */
-    ROW_UNIT = 6 /* rows that a product takes at once */
+    CHUNK = 144,      /* classes at most, fewer where their weights would have more bytes ... */
+    CHUNK_LEAST = 48, /* ... but not fewer than this */
+    CHUNK_UNIT = 24,  /* what a product takes at once, in any set */
+    WEIGHT_BYTES = 160 * 1024,
+    PARTS = 8,       /* at most */
+    ROWS = 128,      /* of a block at most, fewer where they would have more bytes ... */
+    ROWS_LEAST = 48, /* ... */
+    ROW_BYTES = 128 * 1024,
+    LANE_BYTES = 64, /* lanes of a block fill such pieces, vectors of any set */
+    RUN = 8          /* classes whose powers are raised, and added up in the type, at once */
 };
-#define BLOCK_BYTES (12.0 * 1024 * 1024) /* of a block's powers, about */
+#define BLOCK_BYTES (10.0 * 1024 * 1024) /* of a block's powers, about */
 
-/* Of one row in one chunk. */
+/* Of one row in one part. */
 typedef struct piece {
-    double most, sum; /* of the logits; of the powers, which becomes their factor */
+    double most, sum; /* of the logits; of the powers */
     double total;     /* of the logits, where labels are smoothed */
+    double factor;    /* what makes powers of `most` k exp(l - lse) */
 } piece;
 
 /* Of one row in the block. */
@@ -56,23 +69,30 @@ typedef struct row_state {
     int64_t place; /* among all rows */
     int64_t target;
     double target_logit;
-    double share; /* k */
+    double share;      /* k */
+    double most, part; /* M; k / sum */
 } row_state;
 
-/* Adds the bias (NULL: none), and turns n logits into powers. *at_target receives logits[target] where that
- * is one of them. */
-typedef piece power_function(int64_t n, void *logits, const void *bias, int64_t target, double *at_target,
-                             bool totals, bl__tile exp_tile);
-/* Powers to the gradients of their logits: row * factor - shift, and less_at_target taken off. */
-typedef void gradient_function(int64_t n, void *row, double factor, double shift, int64_t target,
-                               double less_at_target);
-/* sum += row. */
-typedef void add_function(int64_t n, void *sum, const void *row);
+/* A chunk's rows of logits, to which the bias (NULL: none) is added, become powers. Goes on with the lanes'
+ * pieces; scales[lane] receives what made of the old `most` is to be multiplied with. */
+typedef void power_function(int64_t n, int64_t lanes, void *logits, const void *bias, piece *pieces,
+                            double *scales, bool totals, bl__tile exp_tile);
+/* Powers to the gradients of their logits: factor * power - shift of each lane. */
+typedef void gradient_function(int64_t n, int64_t lanes, void *powers, const double *factors,
+                               const double *shifts);
 
 typedef struct functions {
     power_function *powers;
     gradient_function *gradients;
-    add_function *add;
+    double (*get)(const void *from, int64_t i);
+    void (*less)(void *from, int64_t i, double amount);
+    void (*turn)(int64_t rows, int64_t lanes, int64_t width, const void *x, void *turned);
+    void (*scale)(int64_t n, void *row, double factor);
+    void (*add)(int64_t n, void *sum, const void *row, double factor); /* sum += factor row */
+    void (*add_sums)(int64_t n, int64_t lanes, int64_t count, void *sums, const void *rows);
+    void (*add_wide)(int64_t n, double *sum, const void *row);
+    void (*subtract_wide)(int64_t n, void *sum, const double *row, double factor);
+    bl__direct_product *product;
 } functions;
 
 struct plan {
@@ -81,92 +101,166 @@ struct plan {
     size_t bytes;
     int64_t rows, width, classes;
     int64_t block, chunk, chunks, parts;
-    bool wants_dx, wants_dw, wants_db, wants_gradient;
-    bool biased, weighted;
+    bool wants_dx, wants_dw, wants_db, keeps_powers;
+    bool biased, weighted, smooths;
     bool pays;
-    size_t rows_at, x_at, pieces_at, powers_at, dx_at, gemm_at; /* in the scratch */
-    size_t gemm_bytes;                                          /* of each worker */
+    size_t rows_at, x_at, turned_at, pieces_at, mosts_at, powers_at, dx_at, sums_at; /* in the scratch */
 };
 
-/* ---- rows of a chunk ---- */
+/* ---- a chunk's rows, the block's rows in lanes ---- */
 
-enum {
-    LANES = 16
-};
-
-#define ROW_FUNCTIONS(name, type)                                                                            \
-    static type largest_##name(int64_t n, const type *x)                                                     \
-    {                                                                                                        \
-        type lane[LANES], most;                                                                              \
-        for (int k = 0; k < LANES; k++)                                                                      \
-            lane[k] = x[k < n ? k : 0];                                                                      \
-        int64_t i = LANES;                                                                                   \
-        for (; i + LANES <= n; i += LANES)                                                                   \
-            for (int k = 0; k < LANES; k++)                                                                  \
-                lane[k] = BL__LARGER(x[i + k], lane[k]);                                                     \
-        for (int k = 0; i < n; i++, k++)                                                                     \
-            lane[k] = BL__LARGER(x[i], lane[k]);                                                             \
-        most = lane[0];                                                                                      \
-        for (int k = 1; k < LANES; k++)                                                                      \
-            most = BL__LARGER(lane[k], most);                                                                \
-        return most;                                                                                         \
-    }                                                                                                        \
-                                                                                                             \
-    /* In lanes of the type: of at most CHUNK elements few meet in each. */                                  \
-    static double sum_##name(int64_t n, const type *x)                                                       \
-    {                                                                                                        \
-        type lane[LANES] = {0};                                                                              \
-        double sum = 0;                                                                                      \
-        int64_t i = 0;                                                                                       \
-        for (; i + LANES <= n; i += LANES)                                                                   \
-            for (int k = 0; k < LANES; k++)                                                                  \
-                lane[k] += x[i + k];                                                                         \
-        for (int k = 0; i < n; i++, k++)                                                                     \
-            lane[k] += x[i];                                                                                 \
-        for (int k = 0; k < LANES; k++)                                                                      \
-            sum += (double)lane[k];                                                                          \
-        return sum;                                                                                          \
-    }                                                                                                        \
-                                                                                                             \
-    static void add_##name(int64_t n, void *sum, const void *row)                                            \
-    {                                                                                                        \
-        const type *x = row;                                                                                 \
-        type *y = sum;                                                                                       \
-        BL__EACH_ALONE                                                                                       \
-        for (int64_t i = 0; i < n; i++)                                                                      \
-            y[i] += x[i];                                                                                    \
-    }                                                                                                        \
-                                                                                                             \
-    /* Where all logits are -infinity, nothing is taken off, and the powers are 0. */                        \
-    static piece powers_##name(int64_t n, void *logits, const void *bias, int64_t target, double *at_target, \
-                               bool totals, bl__tile exp_tile)                                               \
-    {                                                                                                        \
-        type *x = logits;                                                                                    \
-        if (bias)                                                                                            \
-            add_##name(n, x, bias);                                                                          \
-        type most = largest_##name(n, x), shift = most == (type)-INFINITY ? 0 : most;                        \
-        piece made = {.most = (double)most, .total = totals ? sum_##name(n, x) : 0};                         \
-        if (target >= 0 && target < n)                                                                       \
-            *at_target = (double)x[target];                                                                  \
-        for (int64_t i = 0; i < n; i++)                                                                      \
-            x[i] -= shift;                                                                                   \
-        const void *in[] = {x};                                                                              \
-        exp_tile(n, x, in, NULL);                                                                            \
-        made.sum = sum_##name(n, x);                                                                         \
-        return made;                                                                                         \
-    }                                                                                                        \
-                                                                                                             \
-    static void gradients_##name(int64_t n, void *row, double factor, double shift, int64_t target,          \
-                                 double less_at_target)                                                      \
-    {                                                                                                        \
-        type *x = row, f = (type)factor, s = (type)shift;                                                    \
-        for (int64_t i = 0; i < n; i++)                                                                      \
-            x[i] = x[i] * f - s;                                                                             \
-        if (target >= 0 && target < n)                                                                       \
-            x[target] -= (type)less_at_target;                                                               \
-    }                                                                                                        \
-                                                                                                             \
-    static const functions functions_##name = {powers_##name, gradients_##name, add_##name};
+#define ROW_FUNCTIONS(name, type)                                                                           \
+    /* Where all logits so far are -infinity, nothing is taken off, and the powers are 0. */                \
+    static void move_most_##name(int64_t lanes, const type *most, piece *pieces, double *scales)            \
+    {                                                                                                       \
+        for (int64_t r = 0; r < lanes; r++) {                                                               \
+            double now = (double)most[r];                                                                   \
+            scales[r] = now == pieces[r].most ? 1 : exp(pieces[r].most - now);                              \
+            pieces[r].sum *= scales[r];                                                                     \
+            pieces[r].most = now;                                                                           \
+        }                                                                                                   \
+    }                                                                                                       \
+                                                                                                            \
+    /* The bias is added; the largest of each lane. */                                                      \
+    static void look_##name(int64_t n, int64_t lanes, type *x, const type *bias, type *most, piece *pieces, \
+                            bool totals)                                                                    \
+    {                                                                                                       \
+        for (int64_t i = 0; i < n; i++, x += lanes) {                                                       \
+            type b = bias ? bias[i] : 0;                                                                    \
+            for (int64_t r = 0; r < lanes && bias; r++)                                                     \
+                x[r] += b;                                                                                  \
+            BL__EACH_ALONE                                                                                  \
+            for (int64_t r = 0; r < lanes; r++)                                                             \
+                most[r] = BL__LARGER(x[r], most[r]);                                                        \
+            for (int64_t r = 0; r < lanes && totals; r++)                                                   \
+                pieces[r].total += (double)x[r];                                                            \
+        }                                                                                                   \
+    }                                                                                                       \
+                                                                                                            \
+    static void powers_##name(int64_t n, int64_t lanes, void *logits, const void *bias, piece *pieces,      \
+                              double *scales, bool totals, bl__tile exp_tile)                               \
+    {                                                                                                       \
+        type most[ROWS], *x = logits;                                                                       \
+        for (int64_t r = 0; r < lanes; r++)                                                                 \
+            most[r] = (type)pieces[r].most;                                                                 \
+        look_##name(n, lanes, x, bias, most, pieces, totals);                                               \
+        move_most_##name(lanes, most, pieces, scales);                                                      \
+        for (int64_t r = 0; r < lanes; r++)                                                                 \
+            most[r] = most[r] == (type)-INFINITY ? 0 : most[r];                                             \
+        for (int64_t i = 0; i < n; i += RUN) {                                                              \
+            type sum[ROWS] = {0}, *run = x + i * lanes;                                                     \
+            int64_t count = n - i < RUN ? n - i : RUN;                                                      \
+            for (int64_t j = 0; j < count; j++) {                                                           \
+                BL__EACH_ALONE                                                                              \
+                for (int64_t r = 0; r < lanes; r++)                                                         \
+                    run[j * lanes + r] -= most[r];                                                          \
+            }                                                                                               \
+            const void *in[] = {run};                                                                       \
+            exp_tile(count *lanes, run, in, NULL);                                                          \
+            for (int64_t j = 0; j < count; j++) {                                                           \
+                BL__EACH_ALONE                                                                              \
+                for (int64_t r = 0; r < lanes; r++)                                                         \
+                    sum[r] += run[j * lanes + r];                                                           \
+            }                                                                                               \
+            for (int64_t r = 0; r < lanes; r++)                                                             \
+                pieces[r].sum += (double)sum[r];                                                            \
+        }                                                                                                   \
+    }                                                                                                       \
+                                                                                                            \
+    static void gradients_##name(int64_t n, int64_t lanes, void *powers, const double *factors,             \
+                                 const double *shifts)                                                      \
+    {                                                                                                       \
+        type factor[ROWS], shift[ROWS], *x = powers;                                                        \
+        for (int64_t r = 0; r < lanes; r++) {                                                               \
+            factor[r] = (type)factors[r];                                                                   \
+            shift[r] = (type)shifts[r];                                                                     \
+        }                                                                                                   \
+        for (int64_t i = 0; i < n; i++, x += lanes) {                                                       \
+            BL__EACH_ALONE                                                                                  \
+            for (int64_t r = 0; r < lanes; r++)                                                             \
+                x[r] = x[r] * factor[r] - shift[r];                                                         \
+        }                                                                                                   \
+    }                                                                                                       \
+                                                                                                            \
+    static double get_##name(const void *from, int64_t i)                                                   \
+    {                                                                                                       \
+        return (double)((const type *)from)[i];                                                             \
+    }                                                                                                       \
+                                                                                                            \
+    static void less_##name(void *from, int64_t i, double amount)                                           \
+    {                                                                                                       \
+        ((type *)from)[i] -= (type)amount;                                                                  \
+    }                                                                                                       \
+                                                                                                            \
+    /* Rows to lanes; those beyond are 0. */                                                                \
+    static void turn_##name(int64_t rows, int64_t lanes, int64_t width, const void *from, void *turned)     \
+    {                                                                                                       \
+        const type *x = from;                                                                               \
+        type *to = turned;                                                                                  \
+        for (int64_t i = 0; i < width; i++, to += lanes) {                                                  \
+            for (int64_t r = 0; r < rows; r++)                                                              \
+                to[r] = x[r * width + i];                                                                   \
+            for (int64_t r = rows; r < lanes; r++)                                                          \
+                to[r] = 0;                                                                                  \
+        }                                                                                                   \
+    }                                                                                                       \
+                                                                                                            \
+    static void scale_##name(int64_t n, void *row, double factor)                                           \
+    {                                                                                                       \
+        type *x = row, f = (type)factor;                                                                    \
+        for (int64_t i = 0; i < n; i++)                                                                     \
+            x[i] *= f;                                                                                      \
+    }                                                                                                       \
+                                                                                                            \
+    static void add_##name(int64_t n, void *sum, const void *row, double factor)                            \
+    {                                                                                                       \
+        const type *x = row;                                                                                \
+        type *y = sum, f = (type)factor;                                                                    \
+        BL__EACH_ALONE                                                                                      \
+        for (int64_t i = 0; i < n; i++)                                                                     \
+            y[i] += x[i] * f;                                                                               \
+    }                                                                                                       \
+                                                                                                            \
+    /* To each of n sums the first `count` lanes of its row. */                                             \
+    static void add_sums_##name(int64_t n, int64_t lanes, int64_t count, void *sums, const void *rows)      \
+    {                                                                                                       \
+        const type *x = rows;                                                                               \
+        type *y = sums;                                                                                     \
+        for (int64_t i = 0; i < n; i++, x += lanes) {                                                       \
+            type sum = 0;                                                                                   \
+            for (int64_t r = 0; r < count; r++)                                                             \
+                sum += x[r];                                                                                \
+            y[i] += sum;                                                                                    \
+        }                                                                                                   \
+    }                                                                                                       \
+                                                                                                            \
+    static void add_wide_##name(int64_t n, double *sum, const void *row)                                    \
+    {                                                                                                       \
+        const type *x = row;                                                                                \
+        BL__EACH_ALONE                                                                                      \
+        for (int64_t i = 0; i < n; i++)                                                                     \
+            sum[i] += (double)x[i];                                                                         \
+    }                                                                                                       \
+                                                                                                            \
+    static void subtract_wide_##name(int64_t n, void *sum, const double *row, double factor)                \
+    {                                                                                                       \
+        type *y = sum;                                                                                      \
+        BL__EACH_ALONE                                                                                      \
+        for (int64_t i = 0; i < n; i++)                                                                     \
+            y[i] -= (type)(row[i] * factor);                                                                \
+    }                                                                                                       \
+                                                                                                            \
+    static const functions functions_##name = {powers_##name,                                               \
+                                               gradients_##name,                                            \
+                                               get_##name,                                                  \
+                                               less_##name,                                                 \
+                                               turn_##name,                                                 \
+                                               scale_##name,                                                \
+                                               add_##name,                                                  \
+                                               add_sums_##name,                                             \
+                                               add_wide_##name,                                             \
+                                               subtract_wide_##name,                                        \
+                                               BL__DIRECT_PRODUCT(name)};
 
 ROW_FUNCTIONS(f32, float)
 ROW_FUNCTIONS(f64, double)
@@ -190,14 +284,29 @@ static int64_t even_piece(int64_t n, int64_t most, int64_t unit)
     return at_least(round_up((n + pieces - 1) / pieces, unit), unit);
 }
 
+/* As many of `each` bytes as fit, in whole units between `least` and `most`. */
+static int64_t fitting(double bytes, double each, int64_t least, int64_t most, int64_t unit)
+{
+    if (bytes >= each * (double)most)
+        return most;
+    return at_least((int64_t)(bytes / each) / unit * unit, least);
+}
+
+static int64_t lane_unit(const struct plan *plan)
+{
+    return LANE_BYTES / (int64_t)plan->bytes;
+}
+
 static void cut(struct plan *plan)
 {
-    plan->chunk = even_piece(plan->classes, CHUNK, LANES);
+    double row_bytes = (double)plan->width * (double)plan->bytes;
+    int64_t chunk = fitting(WEIGHT_BYTES, row_bytes, CHUNK_LEAST, CHUNK, CHUNK_UNIT), unit = lane_unit(plan);
+    plan->chunk = even_piece(plan->classes, chunk, CHUNK_UNIT);
     plan->chunks = (plan->classes + plan->chunk - 1) / plan->chunk;
     plan->parts = plan->chunks < PARTS ? plan->chunks : PARTS;
-    double fitting = BLOCK_BYTES / ((double)(plan->chunks * plan->chunk) * (double)plan->bytes);
-    int64_t most = fitting < ROWS ? (int64_t)fitting / ROW_UNIT * ROW_UNIT : ROWS;
-    plan->block = even_piece(plan->rows, at_least(most, ROW_UNIT), ROW_UNIT);
+    int64_t rows = fitting(ROW_BYTES, row_bytes, ROWS_LEAST, ROWS, unit);
+    rows = fitting(BLOCK_BYTES, (double)(plan->chunks * plan->chunk) * (double)plan->bytes, unit, rows, unit);
+    plan->block = even_piece(plan->rows, rows, unit);
 }
 
 /* Room in the scratch: where it begins. */
@@ -208,67 +317,27 @@ static size_t take(size_t *scratch_bytes, int64_t count, size_t bytes)
     return at;
 }
 
-/* The three products of a chunk. The powers' rows are a whole chunk apart. */
-static bl__product logits_product(const struct plan *plan, int64_t rows, int64_t classes)
-{
-    return (bl__product){.m = rows,
-                         .n = classes,
-                         .k = plan->width,
-                         .a = bl__row_steps(plan->width),
-                         .b = bl__turned_steps(plan->width),
-                         .c = bl__row_steps(plan->chunk),
-                         .f64 = plan->bytes == sizeof(double)};
-}
-
-static bl__product dx_product(const struct plan *plan, int64_t rows, int64_t classes, bool add)
-{
-    return (bl__product){.m = rows,
-                         .n = plan->width,
-                         .k = classes,
-                         .a = bl__row_steps(plan->chunk),
-                         .b = bl__row_steps(plan->width),
-                         .c = bl__row_steps(plan->width),
-                         .f64 = plan->bytes == sizeof(double),
-                         .add = add};
-}
-
-static bl__product dw_product(const struct plan *plan, int64_t rows, int64_t classes, bool add)
-{
-    return (bl__product){.m = classes,
-                         .n = plan->width,
-                         .k = rows,
-                         .a = bl__turned_steps(plan->chunk),
-                         .b = bl__row_steps(plan->width),
-                         .c = bl__row_steps(plan->width),
-                         .f64 = plan->bytes == sizeof(double),
-                         .add = add};
-}
-
-/* What the largest of the products needs. */
-static size_t product_scratch(const struct plan *plan)
-{
-    const bl__product products[] = {logits_product(plan, plan->block, plan->chunk),
-                                    dx_product(plan, plan->block, plan->chunk, false),
-                                    dw_product(plan, plan->block, plan->chunk, false)};
-    size_t most = 0;
-    for (int i = 0; i < (plan->wants_gradient ? 3 : 1); i++) {
-        size_t bytes = bl__gemm_scratch(&products[i]);
-        most = bytes > most ? bytes : most;
-    }
-    return most;
-}
-
 static void lay_out(struct plan *plan, int workers, size_t *scratch_bytes)
 {
-    int64_t kept = plan->wants_gradient ? plan->chunks : workers; /* chunks of powers */
+    int64_t kept = plan->keeps_powers ? plan->chunks : workers; /* chunks of powers */
     plan->rows_at = take(scratch_bytes, plan->block, sizeof(row_state));
     plan->x_at = take(scratch_bytes, plan->block * plan->width, plan->bytes);
-    plan->pieces_at = take(scratch_bytes, plan->chunks * plan->block, sizeof(piece));
+    plan->turned_at = take(scratch_bytes, plan->block * plan->width, plan->bytes);
+    plan->pieces_at = take(scratch_bytes, plan->parts * plan->block, sizeof(piece));
+    plan->mosts_at = take(scratch_bytes, plan->keeps_powers ? plan->chunks * plan->block : 0, sizeof(double));
     plan->powers_at = take(scratch_bytes, kept * plan->block * plan->chunk, plan->bytes);
-    plan->gemm_bytes = product_scratch(plan);
-    plan->gemm_at = take(scratch_bytes, workers, plan->gemm_bytes);
     plan->dx_at =
         take(scratch_bytes, plan->wants_dx ? plan->parts * plan->block * plan->width : 0, plan->bytes);
+    plan->sums_at =
+        take(scratch_bytes, plan->smooths && plan->wants_dx ? plan->parts * plan->width : 0, sizeof(double));
+}
+
+/* What the logits' product takes, about. */
+static double nanoseconds(const struct plan *plan)
+{
+    bl__product product = {
+        .m = plan->block, .n = plan->classes, .k = plan->width, .f64 = plan->bytes == sizeof(double)};
+    return bl__gemm_nanoseconds(&product);
 }
 
 static bl_status prepare(bl__call *call, bl__arena *arena, size_t *scratch_bytes)
@@ -290,13 +359,13 @@ static bl_status prepare(bl__call *call, bl__arena *arena, size_t *scratch_bytes
                           .wants_dw = !call->outputs[DW]->unused,
                           .wants_db = !call->outputs[DB]->unused,
                           .biased = attributes->biased,
-                          .weighted = attributes->weighted};
-    plan->wants_gradient = plan->wants_dx || plan->wants_dw || plan->wants_db;
+                          .weighted = attributes->weighted,
+                          .smooths = attributes->label_smoothing > 0};
+    plan->keeps_powers = plan->wants_dw || plan->wants_db;
     cut(plan);
     *scratch_bytes = 0;
     lay_out(plan, call->environment->threads, scratch_bytes);
-    bl__product logits = logits_product(plan, plan->block, plan->classes);
-    plan->pays = plan->parts > 1 && bl__pays_for_threads(call, bl__gemm_nanoseconds(&logits));
+    plan->pays = plan->parts > 1 && bl__pays_for_threads(call, nanoseconds(plan));
     call->plan = plan;
     return bl__indices_prepare(call, call->inputs[TARGETS]);
 }
@@ -307,10 +376,12 @@ static bl_status prepare(bl__call *call, bl__arena *arena, size_t *scratch_bytes
 typedef struct block {
     const struct plan *plan;
     row_state *rows;
-    char *x;
-    piece *pieces; /* of the chunks, `plan->block` rows each */
-    char *powers, *dx, *scratch;
-    int64_t count;
+    char *x, *turned; /* [count, width], [width, lanes] */
+    piece *pieces;    /* of the parts, `plan->block` rows each */
+    double *mosts;    /* of the chunks, likewise: those that their powers are of */
+    char *powers, *dx;
+    double *sums; /* of the weight's rows in each part */
+    int64_t count, lanes;
     bool first;
 } block;
 
@@ -321,10 +392,12 @@ static block open_block(const bl__call *call)
     return (block){.plan = plan,
                    .rows = (row_state *)(void *)(scratch + plan->rows_at),
                    .x = scratch + plan->x_at,
+                   .turned = scratch + plan->turned_at,
                    .pieces = (piece *)(void *)(scratch + plan->pieces_at),
+                   .mosts = (double *)(void *)(scratch + plan->mosts_at),
                    .powers = scratch + plan->powers_at,
                    .dx = scratch + plan->dx_at,
-                   .scratch = scratch + plan->gemm_at,
+                   .sums = (double *)(void *)(scratch + plan->sums_at),
                    .first = true};
 }
 
@@ -336,21 +409,7 @@ static const void *bias_of(const bl__call *call)
 static double row_weight(const bl__call *call, int64_t row)
 {
     const struct plan *plan = call->plan;
-    if (!plan->weighted)
-        return 1;
-    const bl__operand *weights = call->inputs[OPTIONAL + plan->biased];
-    return plan->bytes == sizeof(float) ? (double)((const float *)weights->data)[row]
-                                        : ((const double *)weights->data)[row];
-}
-
-/* One of them, in the worker's scratch; over nothing it is zeros. */
-static void multiply(const struct plan *plan, bl__product product, const void *a, const void *b, char *c,
-                     char *scratch)
-{
-    for (int64_t i = 0; i < product.m && product.k == 0; i++)
-        bl__zero(bl__at(c, plan->bytes, i * product.c.row), (size_t)product.n * plan->bytes);
-    if (product.n > 0 && product.k > 0)
-        bl__gemm(&product, a, b, c, scratch);
+    return plan->weighted ? plan->f->get(call->inputs[OPTIONAL + plan->biased]->data, row) : 1;
 }
 
 /* Chunk c's number of classes. */
@@ -365,21 +424,10 @@ static int64_t part_begin(const struct plan *plan, int64_t part)
     return part * plan->chunks / plan->parts;
 }
 
-/* Chunk c's logits, their powers, and what is kept of them. */
-static void raise_chunk(const bl__call *call, const block *b, int64_t c, char *powers, char *scratch)
+/* Row i of an input or output that has a row of the width for each class. */
+static char *row_at(const struct plan *plan, const bl__operand *operand, int64_t i)
 {
-    const struct plan *plan = b->plan;
-    int64_t n = chunk_width(plan, c), begin = c * plan->chunk;
-    const void *bias = bias_of(call);
-    const bl__linear_cross_entropy_attributes *attributes = call->attributes;
-    multiply(plan, logits_product(plan, b->count, n), b->x,
-             bl__at_const(call->inputs[WEIGHT]->data, plan->bytes, begin * plan->width), powers, scratch);
-    if (bias)
-        bias = bl__at_const(bias, plan->bytes, begin);
-    for (int64_t r = 0; r < b->count; r++)
-        b->pieces[c * plan->block + r] =
-            plan->f->powers(n, bl__at(powers, plan->bytes, r * plan->chunk), bias, b->rows[r].target - begin,
-                            &b->rows[r].target_logit, attributes->label_smoothing > 0, plan->exp_tile);
+    return bl__at(operand->data, plan->bytes, i * plan->width);
 }
 
 static char *chunk_powers(const block *b, int64_t slot)
@@ -387,66 +435,174 @@ static char *chunk_powers(const block *b, int64_t slot)
     return bl__at(b->powers, b->plan->bytes, slot * b->plan->block * b->plan->chunk);
 }
 
-static char *worker_scratch(const block *b, int worker)
+/* Logits of classes begin .. begin + n - 1: w x^T. */
+static void multiply_logits(const bl__call *call, const block *b, int64_t begin, int64_t n, char *logits)
 {
-    return b->scratch + (size_t)worker * b->plan->gemm_bytes;
+    const struct plan *plan = b->plan;
+    bl__product product = {.m = n,
+                           .n = b->lanes,
+                           .k = plan->width,
+                           .a = bl__row_steps(plan->width),
+                           .b = bl__row_steps(b->lanes),
+                           .c = bl__row_steps(b->lanes)};
+    plan->f->product(&product, row_at(plan, call->inputs[WEIGHT], begin), b->turned, logits);
+    for (int64_t r = 0; r < b->count; r++) {
+        int64_t t = b->rows[r].target - begin;
+        if (t < 0 || t >= n)
+            continue;
+        b->rows[r].target_logit = plan->f->get(logits, t * b->lanes + r);
+        if (plan->biased)
+            b->rows[r].target_logit += plan->f->get(bias_of(call), begin + t);
+    }
+}
+
+/* Powers times the weight's rows, added to a part's dx after it is scaled. */
+static void add_to_dx(const bl__call *call, const block *b, int64_t begin, int64_t n, const char *powers,
+                      const double *scales, bool add, char *dx)
+{
+    const struct plan *plan = b->plan;
+    for (int64_t r = 0; r < b->count && add; r++) {
+        if (scales[r] != 1)
+            plan->f->scale(plan->width, bl__at(dx, plan->bytes, r * plan->width), scales[r]);
+    }
+    bl__product product = {.m = b->count,
+                           .n = plan->width,
+                           .k = n,
+                           .a = bl__turned_steps(b->lanes),
+                           .b = bl__row_steps(plan->width),
+                           .c = bl__row_steps(plan->width),
+                           .add = add};
+    plan->f->product(&product, powers, row_at(plan, call->inputs[WEIGHT], begin), dx);
+}
+
+static void add_weights(const bl__call *call, const struct plan *plan, int64_t begin, int64_t n, double *sums)
+{
+    for (int64_t i = begin; i < begin + n; i++)
+        plan->f->add_wide(plan->width, sums, row_at(plan, call->inputs[WEIGHT], i));
+}
+
+static void begin_part(const block *b, piece *pieces, double *sums)
+{
+    for (int64_t r = 0; r < b->lanes; r++)
+        pieces[r] = (piece){.most = -INFINITY};
+    for (int64_t i = 0; i < b->plan->width && sums; i++)
+        sums[i] = 0;
 }
 
 static void raise_part(const bl__call *call, const void *work, int64_t part, int worker)
 {
     const block *b = work;
-    for (int64_t c = part_begin(b->plan, part); c < part_begin(b->plan, part + 1); c++)
-        raise_chunk(call, b, c, chunk_powers(b, b->plan->wants_gradient ? c : worker),
-                    worker_scratch(b, worker));
+    const struct plan *plan = b->plan;
+    int64_t first = part_begin(plan, part), end = part_begin(plan, part + 1);
+    piece *pieces = b->pieces + part * plan->block;
+    char *dx = bl__at(b->dx, plan->bytes, part * plan->block * plan->width);
+    double *sums = b->first && plan->smooths && plan->wants_dx ? b->sums + part * plan->width : NULL;
+    double scales[ROWS];
+    begin_part(b, pieces, sums);
+    for (int64_t c = first; c < end; c++) {
+        int64_t n = chunk_width(plan, c), begin = c * plan->chunk;
+        char *powers = chunk_powers(b, plan->keeps_powers ? c : worker);
+        multiply_logits(call, b, begin, n, powers);
+        const void *bias = plan->biased ? bl__at_const(bias_of(call), plan->bytes, begin) : NULL;
+        plan->f->powers(n, b->lanes, powers, bias, pieces, scales, plan->smooths, plan->exp_tile);
+        for (int64_t r = 0; r < b->lanes && plan->keeps_powers; r++)
+            b->mosts[c * plan->block + r] = pieces[r].most;
+        if (plan->wants_dx)
+            add_to_dx(call, b, begin, n, powers, scales, c > first, dx);
+        if (sums)
+            add_weights(call, plan, begin, n, sums);
+    }
 }
 
-/* A row's loss from its pieces, whose sums become the factors of their powers. */
+/* A row's loss from its pieces, which get their factors. */
 static double finish_row(const block *b, int64_t r, double label_smoothing)
 {
     const struct plan *plan = b->plan;
     row_state *row = &b->rows[r];
     piece *pieces = b->pieces + r;
-    int64_t end = plan->chunks * plan->block;
+    int64_t end = plan->parts * plan->block;
     double most = pieces[0].most, sum = 0, total = 0;
-    for (int64_t c = plan->block; c < end; c += plan->block)
-        most = BL__LARGER(pieces[c].most, most);
-    for (int64_t c = 0; c < end; c += plan->block) {
-        double scale = exp(pieces[c].most - most);
-        sum += pieces[c].sum * scale;
-        total += pieces[c].total;
-        pieces[c].sum = scale;
+    for (int64_t p = plan->block; p < end; p += plan->block)
+        most = BL__LARGER(pieces[p].most, most);
+    for (int64_t p = 0; p < end; p += plan->block) {
+        pieces[p].factor = exp(pieces[p].most - most);
+        sum += pieces[p].sum * pieces[p].factor;
+        total += pieces[p].total;
     }
-    for (int64_t c = 0; c < end; c += plan->block)
-        pieces[c].sum *= row->share / sum;
+    row->most = most;
+    row->part = row->share / sum;
+    for (int64_t p = 0; p < end; p += plan->block)
+        pieces[p].factor *= row->part;
     double loss = log(sum) + (most - row->target_logit);
     if (label_smoothing > 0)
         loss += label_smoothing * (row->target_logit - total / (double)plan->classes);
     return loss;
 }
 
-/* Chunk c's gradients, in the place of its powers. */
-static void turn_chunk(const block *b, int64_t c, char *powers, double label_smoothing)
+/* A row's dx, to where it belongs. */
+static void finish_dx(const bl__call *call, const block *b, int64_t r)
 {
     const struct plan *plan = b->plan;
+    const bl__linear_cross_entropy_attributes *attributes = call->attributes;
+    const row_state *row = &b->rows[r];
+    int64_t width = plan->width;
+    double smoothing = attributes->label_smoothing;
+    char *sum = row_at(plan, call->outputs[DX], row->place);
+    if (width == 0)
+        return;
+    bl__zero(sum, (size_t)width * plan->bytes);
+    for (int64_t part = 0; part < plan->parts; part++) {
+        int64_t at = part * plan->block + r;
+        plan->f->add(width, sum, bl__at(b->dx, plan->bytes, at * width), b->pieces[at].factor);
+    }
+    plan->f->add(width, sum, row_at(plan, call->inputs[WEIGHT], row->target), -row->share * (1 - smoothing));
+    for (int64_t part = 0; part < plan->parts && plan->smooths; part++)
+        plan->f->subtract_wide(width, sum, b->sums + part * width,
+                               row->share * smoothing / (double)plan->classes);
+}
+
+/* The gradients of chunk c's logits, in the place of its powers. */
+static void turn_chunk(const block *b, int64_t part, int64_t c, char *powers, double label_smoothing)
+{
+    const struct plan *plan = b->plan;
+    const piece *pieces = b->pieces + part * plan->block;
+    const double *mosts = b->mosts + c * plan->block;
+    double factors[ROWS] = {0}, shifts[ROWS] = {0};
+    int64_t n = chunk_width(plan, c);
     for (int64_t r = 0; r < b->count; r++) {
         const row_state *row = &b->rows[r];
-        double shift = row->share * label_smoothing / (double)plan->classes;
-        plan->f->gradients(chunk_width(plan, c), bl__at(powers, plan->bytes, r * plan->chunk),
-                           b->pieces[c * plan->block + r].sum, shift, row->target - c * plan->chunk,
-                           row->share * (1 - label_smoothing));
+        factors[r] = mosts[r] == pieces[r].most ? pieces[r].factor : exp(mosts[r] - row->most) * row->part;
+        shifts[r] = row->share * label_smoothing / (double)plan->classes;
+    }
+    plan->f->gradients(n, b->lanes, powers, factors, shifts);
+    for (int64_t r = 0; r < b->count; r++) {
+        int64_t t = b->rows[r].target - c * plan->chunk;
+        if (t >= 0 && t < n)
+            plan->f->less(powers, t * b->lanes + r, b->rows[r].share * (1 - label_smoothing));
     }
 }
 
-/* Adds the rows of a chunk's gradients to those of the bias. */
-static void add_bias(const bl__call *call, const block *b, int64_t c, const char *gradients)
+static void add_to_dw(const bl__call *call, const block *b, int64_t c, const char *gradients)
+{
+    const struct plan *plan = b->plan;
+    bl__product product = {.m = chunk_width(plan, c),
+                           .n = plan->width,
+                           .k = b->count,
+                           .a = bl__row_steps(b->lanes),
+                           .b = bl__row_steps(plan->width),
+                           .c = bl__row_steps(plan->width),
+                           .add = !b->first};
+    plan->f->product(&product, gradients, b->x, row_at(plan, call->outputs[DW], c * plan->chunk));
+}
+
+static void add_to_db(const bl__call *call, const block *b, int64_t c, const char *gradients)
 {
     const struct plan *plan = b->plan;
     int64_t n = chunk_width(plan, c);
     void *sums = bl__at(call->outputs[DB]->data, plan->bytes, c * plan->chunk);
     if (b->first)
         bl__zero(sums, (size_t)n * plan->bytes);
-    for (int64_t r = 0; r < b->count; r++)
-        plan->f->add(n, sums, bl__at_const(gradients, plan->bytes, r * plan->chunk));
+    plan->f->add_sums(n, b->lanes, b->count, sums, gradients);
 }
 
 static void flow_part(const bl__call *call, const void *work, int64_t part, int worker)
@@ -454,34 +610,14 @@ static void flow_part(const bl__call *call, const void *work, int64_t part, int 
     const block *b = work;
     const struct plan *plan = b->plan;
     const bl__linear_cross_entropy_attributes *attributes = call->attributes;
-    int64_t width = plan->width, begin = part_begin(plan, part), end = part_begin(plan, part + 1);
-    char *dx = bl__at(b->dx, plan->bytes, part * plan->block * width);
-    char *scratch = worker_scratch(b, worker);
-    for (int64_t c = begin; c < end; c++) {
-        int64_t n = chunk_width(plan, c), at = c * plan->chunk * width;
+    (void)worker;
+    for (int64_t c = part_begin(plan, part); c < part_begin(plan, part + 1); c++) {
         char *powers = chunk_powers(b, c);
-        turn_chunk(b, c, powers, attributes->label_smoothing);
-        if (plan->wants_dx)
-            multiply(plan, dx_product(plan, b->count, n, c > begin), powers,
-                     bl__at_const(call->inputs[WEIGHT]->data, plan->bytes, at), dx, scratch);
+        turn_chunk(b, part, c, powers, attributes->label_smoothing);
         if (plan->wants_dw)
-            multiply(plan, dw_product(plan, b->count, n, !b->first), powers, b->x,
-                     bl__at(call->outputs[DW]->data, plan->bytes, at), scratch);
+            add_to_dw(call, b, c, powers);
         if (plan->wants_db)
-            add_bias(call, b, c, powers);
-    }
-}
-
-/* The parts' dx, added up, to the rows that they belong to. */
-static void gather_dx(const bl__call *call, const block *b)
-{
-    const struct plan *plan = b->plan;
-    int64_t width = plan->width;
-    for (int64_t r = 0; r < b->count && width > 0; r++) {
-        void *sum = bl__at(call->outputs[DX]->data, plan->bytes, b->rows[r].place * width);
-        memcpy(sum, bl__at(b->dx, plan->bytes, r * width), (size_t)width * plan->bytes);
-        for (int64_t part = 1; part < plan->parts; part++)
-            plan->f->add(width, sum, bl__at(b->dx, plan->bytes, (part * plan->block + r) * width));
+            add_to_db(call, b, c, powers);
     }
 }
 
@@ -511,9 +647,11 @@ static void fill_block(const bl__call *call, block *b, int64_t *next, double mea
         b->rows[b->count++] =
             (row_state){.place = *next, .target = target, .share = row_weight(call, *next) * mean_share};
     }
+    b->lanes = round_up(b->count, lane_unit(plan));
+    plan->f->turn(b->count, b->lanes, plan->width, b->x, b->turned);
 }
 
-/* Losses of the block's rows; their sum. */
+/* Losses of the block's rows and their dx; the losses' sum. */
 static double finish_block(const bl__call *call, const block *b)
 {
     const bl__linear_cross_entropy_attributes *attributes = call->attributes;
@@ -524,6 +662,8 @@ static double finish_block(const bl__call *call, const block *b)
         total += loss;
         if (attributes->reduction == BL_REDUCE_NONE && !call->outputs[LOSS]->unused)
             store(call->outputs[LOSS], b->rows[r].place, loss);
+        if (b->plan->wants_dx)
+            finish_dx(call, b, r);
     }
     return total;
 }
@@ -568,10 +708,8 @@ static bl_status run(const bl__call *call)
         fill_block(call, &b, &next, mean ? 1 / (double)counted : 1);
         bl__parallel(call, plan->pays, plan->parts, raise_part, &b);
         total += finish_block(call, &b);
-        if (plan->wants_gradient)
+        if (plan->keeps_powers)
             bl__parallel(call, plan->pays, plan->parts, flow_part, &b);
-        if (plan->wants_dx)
-            gather_dx(call, &b);
     }
     if (attributes->reduction != BL_REDUCE_NONE && !call->outputs[LOSS]->unused)
         store(call->outputs[LOSS], 0, mean ? total / (double)counted : total);
@@ -584,7 +722,7 @@ static int64_t flops(const bl__call *call)
 {
     const struct plan *plan = call->plan;
     int64_t product = bl__times(2, plan->width), each = bl__plus(product, 4 + plan->biased);
-    if (plan->wants_gradient)
+    if (plan->wants_dx || plan->keeps_powers)
         each = bl__plus(each, 2 + plan->wants_db);
     each = bl__plus(each, bl__times(product, plan->wants_dx + plan->wants_dw));
     return bl__times(bl__times(plan->rows, plan->classes), each);

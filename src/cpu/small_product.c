@@ -3,10 +3,8 @@
  * in registers. */
 #include "cpu/small_product.h"
 #include "cpu/kernel_set.h"
+#include "cpu/lanes.h"
 #include "cpu/of_set.h"
-#include "cpu/vector.h"
-
-#include <string.h>
 
 enum {
     PANEL = 2,
@@ -18,61 +16,6 @@ enum {
 /* Nanoseconds of a vector's product and sum, and of an element that is copied alone. */
 #define VECTOR_NANOSECONDS 0.3
 #define COPY_NANOSECONDS   0.5
-
-/* Vectors of the set; where it has none, those that the compiler makes of 16 bytes. */
-#if BL__VECTOR_BYTES == 0
-#define VECTORS(name, type)                                                                             \
-    typedef type vector_##name __attribute__((vector_size(16)));                                        \
-    static inline vector_##name load_##name(const type *from, int64_t left)                             \
-    {                                                                                                   \
-        const int64_t lanes = 16 / sizeof(type);                                                        \
-        vector_##name x = {0};                                                                          \
-        memcpy(&x, from, (size_t)(left < lanes ? left : lanes) * sizeof(type));                         \
-        return x;                                                                                       \
-    }                                                                                                   \
-    static inline void store_##name(type *to, int64_t left, vector_##name x)                            \
-    {                                                                                                   \
-        const int64_t lanes = 16 / sizeof(type);                                                        \
-        memcpy(to, &x, (size_t)(left < lanes ? left : lanes) * sizeof(type));                           \
-    }                                                                                                   \
-    static inline vector_##name add_times_##name(vector_##name sum, vector_##name b, type a)            \
-    {                                                                                                   \
-        return sum + b * a;                                                                             \
-    }                                                                                                   \
-    static inline vector_##name zero_##name(void)                                                       \
-    {                                                                                                   \
-        return (vector_##name){0};                                                                      \
-    }                                                                                                   \
-    static inline vector_##name add_product_##name(vector_##name sum, vector_##name a, vector_##name b) \
-    {                                                                                                   \
-        return sum + a * b;                                                                             \
-    }
-#else
-#define VECTORS(name, type)                                                                             \
-    typedef bl__vector_##name vector_##name;                                                            \
-    static inline vector_##name load_##name(const type *from, int64_t left)                             \
-    {                                                                                                   \
-        return bl__load_##name(from, left);                                                             \
-    }                                                                                                   \
-    static inline void store_##name(type *to, int64_t left, vector_##name x)                            \
-    {                                                                                                   \
-        bl__store_##name(to, left, x);                                                                  \
-    }                                                                                                   \
-    static inline vector_##name add_times_##name(vector_##name sum, vector_##name b, type a)            \
-    {                                                                                                   \
-        return bl__multiply_add_##name(b, bl__splat_##name(a), sum);                                    \
-    }                                                                                                   \
-    static inline vector_##name zero_##name(void)                                                       \
-    {                                                                                                   \
-        return bl__splat_##name(0);                                                                     \
-    }                                                                                                   \
-    static inline vector_##name add_product_##name(vector_##name sum, vector_##name a, vector_##name b) \
-    {                                                                                                   \
-        return bl__multiply_add_##name(a, b, sum);                                                      \
-    }
-#endif
-VECTORS(f32, float)
-VECTORS(f64, double)
 
 /* What a panel is multiplied with, and into what. */
 #define PANEL_OF(name, type)                                                            \

@@ -296,6 +296,21 @@ static void lower_effects(bl__lowering *l)
     }
 }
 
+/* Allocates the workspace as it was planned; false without memory, reported. */
+static bool take_workspace(bl_program *p, bool planned)
+{
+    size_t bytes = p->planned_bytes + p->scratch_bytes;
+    if (planned && bytes > 0) {
+        p->workspace = bl__allocate_data(&p->head.context->allocator, bytes);
+        planned = p->workspace != NULL;
+        if (planned)
+            p->environment.scratch = p->workspace + p->planned_bytes;
+    }
+    if (!planned)
+        bl__program_fail(p, BL_ERR_MEMORY, "compile", "no memory for a workspace of %zu bytes", bytes);
+    return planned;
+}
+
 /* Sees to it that the context has the threads that some instruction wants. */
 static void make_threads(bl_program *p)
 {
@@ -321,7 +336,7 @@ static void build(bl__lowering *l, bl_tensor *const *outputs, size_t count)
     if (!bl__lowering_ok(l))
         return;
     bl__write_states(l->program);
-    if (bl__plan(l->program, l->lifetimes))
+    if (take_workspace(l->program, bl__plan(l->program, l->lifetimes)))
         make_threads(l->program);
 }
 

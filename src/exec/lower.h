@@ -3,6 +3,7 @@
 #define BOWLINE_EXEC_LOWER_H
 
 #include "exec/fuse.h"
+#include "exec/plan.h"
 #include "exec/program.h"
 
 /* Sizes and the strides of their contiguous layout, in the program's arena. */
@@ -36,7 +37,7 @@ typedef struct bl__lowering {
     bool rewrite;            /* whether fused ops may take places */
     bl__fusion fusion;       /* which of the nodes do */
     bl__operand *values;     /* in the program's arena; those of copies stand apart */
-    bl__lifetime *lifetimes; /* of the program's storages */
+    bl__lifetime *lifetimes; /* of the program's storages, whose sizes are known so far */
     size_t lifetime_capacity;
     size_t *state_table; /* open addressing: index of a state + 1, by parameter id */
     size_t state_table_size;

@@ -74,16 +74,6 @@ static bool make_room(bl__lowering *l, size_t operands)
             bl__grow(l->allocator, &p->instructions, &p->instruction_capacity, sizeof(*p->instructions)));
 }
 
-/* Notes that the storages of operands are used by an instruction. */
-static void note_lifetimes(bl__lowering *l, bl__operand *const *operands, size_t count, int64_t index)
-{
-    for (size_t i = 0; i < count; i++) {
-        bl__lifetime *lifetime = &l->lifetimes[operands[i]->storage];
-        if (lifetime->last < index)
-            lifetime->last = index;
-    }
-}
-
 static bool prepare(bl_program *p, bl__instruction *instruction)
 {
     const bl__kernel *kernel = instruction->kernel;
@@ -118,7 +108,7 @@ bl__instruction *bl__add_instruction(bl__lowering *l, const bl__node *node, cons
                                      .name = name};
     if (!prepare(p, instruction))
         return NULL;
-    note_lifetimes(l, operands, count, (int64_t)p->instruction_count++);
+    p->instruction_count++;
     p->operand_count += count;
     return instruction;
 }

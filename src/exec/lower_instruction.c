@@ -74,10 +74,12 @@ static bool make_room(bl__lowering *l, size_t operands)
             bl__grow(l->allocator, &p->instructions, &p->instruction_capacity, sizeof(*p->instructions)));
 }
 
-static bool prepare(bl_program *p, bl__instruction *instruction)
+bool bl__prepare_instruction(bl_program *p, bl__instruction *instruction)
 {
     const bl__kernel *kernel = instruction->kernel;
     size_t scratch = 0;
+    if (kernel->prepare)
+        instruction->call.plan = NULL; /* of another time */
     if (kernel->prepare && kernel->prepare(&instruction->call, &p->arena, &scratch) != BL_OK)
         return false;
     scratch = (scratch + BL__ALIGNMENT - 1) / BL__ALIGNMENT * BL__ALIGNMENT;
@@ -106,7 +108,7 @@ bl__instruction *bl__add_instruction(bl__lowering *l, const bl__node *node, cons
                                               .output_count = (uint32_t)output_count,
                                               .environment = &p->environment},
                                      .name = name};
-    if (!prepare(p, instruction))
+    if (!bl__prepare_instruction(p, instruction))
         return NULL;
     p->instruction_count++;
     p->operand_count += count;

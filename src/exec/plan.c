@@ -63,7 +63,7 @@ static void keep(bl__lifetime *lifetimes, const bl__operand *value)
     lifetimes[value->storage].is_kept = true;
 }
 
-void bl__find_lifetimes(bl_program *p, bl__lifetime *lifetimes)
+void bl__find_uses(bl_program *p, bl__lifetime *lifetimes)
 {
     for (size_t i = 0; i < p->storage_count; i++) {
         p->storages[i].root = (uint32_t)i;
@@ -82,6 +82,11 @@ void bl__find_lifetimes(bl_program *p, bl__lifetime *lifetimes)
         keep(lifetimes, p->outputs[i].value);
     for (size_t i = 0; i < p->effect_count; i++)
         keep(lifetimes, p->effects[i].value);
+}
+
+void bl__find_lifetimes(bl_program *p, bl__lifetime *lifetimes)
+{
+    bl__find_uses(p, lifetimes);
     join_lifetimes(p, lifetimes);
 }
 

@@ -19,6 +19,11 @@ bool bl__is_root(const bl_program *program, size_t storage);
 /* The bytes that a storage takes there. */
 size_t bl__block_bytes(size_t bytes);
 
+/* Finds out when each storage, whose bytes are known, is made and used in the order that the instructions
+ * have.
+ */
+void bl__find_uses(bl_program *program, bl__lifetime *lifetimes);
+
 /* Finds out when each storage lives, whose bytes are known, in the order that the instructions have, and
  * which are computed in the memory of another. */
 void bl__find_lifetimes(bl_program *program, bl__lifetime *lifetimes);

@@ -40,6 +40,7 @@ typedef struct bl__instruction_name {
     const char *scope;
     const char *file;
     int32_t line;
+    bool is_again; /* of an instruction that repeats another, to fit a budget */
 } bl__instruction_name;
 
 /* The parts of a product that is added to something, in a program that is checked: the instruction's

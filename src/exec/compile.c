@@ -1,6 +1,7 @@
 /* Compiling: from the nodes that the outputs need to instructions over storages. */
 #include "exec/cache.h"
 #include "exec/lower.h"
+#include "exec/order.h"
 #include "exec/overwrite.h"
 #include "exec/recompute.h"
 #include "graph/rewrite.h"
@@ -345,6 +346,10 @@ static void build(bl__lowering *l, bl_tensor *const *outputs, size_t count)
         bl__lower_output(l, outputs[i]);
     if (!bl__lowering_ok(l))
         return;
+    if (!bl__order(l)) {
+        bl__lower_out_of_memory(l);
+        return;
+    }
     bl__write_states(l->program, l->lifetimes);
     if (make_workspace(l))
         make_threads(l->program);

@@ -1,7 +1,7 @@
 /* The order of the instructions. The recorded one is changed in two ways, both of them walks that look at
  * each operand a few times:
  *
- * forward, what ends at least as many bytes as it makes runs as soon as it can: so an optimizer writes a
+ * forward, what ends as many bytes as it makes, or nearly, runs as soon as it can: so an optimizer writes a
  * parameter when the gradient is there, and not at the end with all gradients alive;
  * backward, what makes more bytes than it ends runs as late as it can, right before the first use.
  *
@@ -12,6 +12,10 @@
 #include "exec/plan.h"
 
 #include <string.h>
+
+enum {
+    LITTLE = 4096 /* a part of 1 / LITTLE of all bytes */
+};
 
 typedef struct ordering {
     bl__lowering *l;
@@ -34,6 +38,7 @@ typedef struct ordering {
     int64_t *alive;
     size_t begun, ended; /* of the queue, which goes round */
     size_t failing;      /* instructions that may fail and are not placed */
+    size_t little;       /* bytes that do not count: what others wait for may be as small as a step size */
 } ordering;
 
 /* ---- what is walked over ---- */
@@ -175,19 +180,24 @@ static bool writes_state(const ordering *o, const bl__call *call, size_t output)
     return o->left[old] == own;
 }
 
-/* Whether as many bytes end with an instruction as it makes. */
+/* Whether as many bytes end with an instruction as it makes, or nearly. */
 static bool ends_enough(const ordering *o, size_t instruction)
 {
     const bl__call *call = &o->from[instruction].call;
     size_t made = 0, ends = 0;
-    for (size_t i = 0; i < call->output_count; i++)
-        made += writes_state(o, call, i) ? 0 : bytes_of(o, call->outputs[i]->storage);
+    for (size_t i = 0; i < call->output_count; i++) {
+        if (writes_state(o, call, i))
+            continue;
+        if (o->state[call->outputs[i]->storage])
+            return false; /* it will when it runs later */
+        made += bytes_of(o, call->outputs[i]->storage);
+    }
     for (size_t i = 0; i < call->input_count; i++) {
         size_t storage = call->inputs[i]->storage;
         uint32_t own = uses_from(call, i);
         ends += own > 0 && own == o->left[storage] && !is_kept(o, storage) ? bytes_of(o, storage) : 0;
     }
-    return ends >= made;
+    return ends + o->little >= made;
 }
 
 static void place_forward(ordering *o, uint32_t instruction)
@@ -339,6 +349,7 @@ static bool find_order(ordering *o)
 {
     bool found = false;
     size_t least = measure(o);
+    o->little = least / LITTLE;
     for (size_t i = 0; i < o->program->effect_count; i++) {
         const bl__effect *effect = &o->program->effects[i];
         if (bl__may_become_state(o->program, effect))

@@ -378,26 +378,59 @@ static int64_t count_choice(fitting *f, const choice *c, int sign)
     return lowest;
 }
 
+/* Of each instruction of the chain the place of the last one that uses what it makes; `over` those that are
+ * written over there, as they were the first time. */
+static void find_last_users(const fitting *f, const choice *c, int *last, bool *over)
+{
+    for (int k = 0; k < c->chain_count; k++) {
+        const bl__call *call = &f->program->instructions[c->chain[k]].call;
+        last[k] = k;
+        over[k] = false;
+        for (size_t i = 0; i < call->input_count; i++) {
+            int place;
+            size_t output;
+            if (!find_in_chain(f, c, c->chain[k], call->inputs[i]->storage, &place, &output))
+                continue;
+            last[place] = k;
+            over[place] = is_overwritten(f, call->inputs[i]->storage, (int64_t)c->chain[k]);
+        }
+    }
+}
+
+/* The bytes that an instruction of the chain makes, without those that are waiting. */
+static int64_t bytes_made(const fitting *f, const choice *c, int place)
+{
+    const bl__call *call = &f->program->instructions[c->chain[place]].call;
+    int64_t bytes = 0;
+    for (size_t i = 0; i < call->output_count; i++) {
+        uint32_t storage = call->outputs[i]->storage;
+        bool is_counted = c->chain[place] == c->instruction && is_waiting(f, storage);
+        bytes += is_counted ? 0 : (int64_t)bytes_of(f, storage);
+    }
+    return bytes;
+}
+
 /* The most bytes alive while the chain runs. */
 static int64_t alive_in_chain(const fitting *f, const choice *c)
 {
-    int64_t alive = f->alive[c->before];
+    int64_t others = f->alive[c->before], most = 0;
+    int last[MOST_CHAIN];
+    bool over[MOST_CHAIN];
     const bl__call *user = &f->program->instructions[c->before].call;
+    find_last_users(f, c, last, over);
     for (size_t i = 0; i < user->output_count; i++) {
         uint32_t storage = user->outputs[i]->storage;
-        alive -= bl__is_root(f->program, storage) ? (int64_t)bytes_of(f, storage) : 0;
-    }
-    for (int k = 0; k < c->chain_count; k++) {
-        const bl__call *call = &f->program->instructions[c->chain[k]].call;
-        for (size_t i = 0; i < call->output_count; i++) {
-            uint32_t storage = call->outputs[i]->storage;
-            bool is_counted = c->chain[k] == c->instruction && is_waiting(f, storage);
-            alive += is_counted ? 0 : (int64_t)bytes_of(f, storage);
-        }
+        others -= bl__is_root(f->program, storage) ? (int64_t)bytes_of(f, storage) : 0;
     }
     for (int i = 0; i < c->kept_count; i++)
-        alive += (int64_t)bytes_of(f, c->kept[i]);
-    return alive;
+        others += (int64_t)bytes_of(f, c->kept[i]);
+    for (int k = 0; k < c->chain_count; k++) {
+        int64_t alive = others - (c->chain[k] < c->instruction ? (int64_t)c->won : 0);
+        for (int i = 0; i <= k; i++)
+            alive += last[i] > k || i == k || (last[i] == k && !over[i]) ? bytes_made(f, c, i) : 0;
+        most = alive > most ? alive : most;
+    }
+    return most;
 }
 
 /* Counts a choice in, unless it only moves the peak: everywhere less than `most` must be alive. */

@@ -116,6 +116,29 @@ static void compare_budgets(bl_context *context, bl_parameter *kept, bl_tensor *
     }
 }
 
+/* In another order than the recorded one, which a program with a check keeps, no more is taken and bits are
+ * the same: of the same instructions, each alone, and without an effect. */
+static void compare_orders(bl_context *context, bl_tensor *input, bl_tensor **wanted, const float *data)
+{
+    bl_compile_options options = bl_compile_defaults();
+    bl_program *programs[2];
+    size_t bytes = (size_t)(size * size) * sizeof(float);
+    options.fuse = false;
+    for (int i = 0; i < 2; i++) {
+        options.check = i == 0 ? BL_CHECK_NOTHING : BL_CHECK_NAN;
+        programs[i] = bl_compile_list(context, wanted, 5, &options);
+        bl_set_input(programs[i], input, data, bytes);
+        cr_assert_eq(bl_run(programs[i]), BL_OK, "%s", error_text(bl_program_error(programs[i])));
+    }
+    cr_assert_eq(bl_program_instruction_count(programs[0]), bl_program_instruction_count(programs[1]));
+    cr_assert_leq(bl_program_workspace_bytes(programs[0]), bl_program_workspace_bytes(programs[1]));
+    for (int i = 0; i < 5; i++)
+        cr_assert_arr_eq(bl_output_data(programs[0], wanted[i]), bl_output_data(programs[1], wanted[i]),
+                         bytes);
+    bl_program_free(programs[0]);
+    bl_program_free(programs[1]);
+}
+
 /* Two programs over one random graph: of a few of its values, planned tightly and fused, and of all of them,
  * each computed alone, where nothing may be overwritten. */
 static void compare(bl_context *context, uint64_t seed, size_t *tight_bytes, size_t *loose_bytes)
@@ -162,6 +185,7 @@ static void compare(bl_context *context, uint64_t seed, size_t *tight_bytes, siz
     bl_program_free(tight);
     bl_program_free(loose);
     compare_budgets(context, kept, values[0], wanted, data);
+    compare_orders(context, values[0], wanted, data);
     bl_params_free(params);
     bl_graph_free(graph);
 }

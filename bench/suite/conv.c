@@ -39,7 +39,7 @@ static void make(model *m)
     h = bl_relu(bl_linear(h, of(m, "fc2.weight"), of(m, "fc2.bias")));
     m->loss = bl_cross_entropy(bl_linear(h, of(m, "fc3.weight"), of(m, "fc3.bias")), labels);
     m->optimizer = bl_sgd(m->context, NULL);
-    m->program = bl_compile(m->context, m->loss, bl_minimize(m->optimizer, m->loss));
+    compile_step(m);
     bind_normal(m, x);
     bind_integers(m, labels, CLASSES);
 }

@@ -118,7 +118,7 @@ static void make(model *m)
     bl_tensor *logits = bl_linear(norm(m, x, "norm"), bl_param(m->graph, m->params, "head.weight"), NULL);
     m->loss = bl_cross_entropy(logits, targets);
     m->optimizer = bl_adamw(m->context, NULL);
-    m->program = bl_compile(m->context, m->loss, bl_minimize(m->optimizer, m->loss));
+    compile_step(m);
     bind_integers(m, tokens, VOCABULARY);
     bind_integers(m, targets, VOCABULARY);
 }

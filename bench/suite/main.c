@@ -4,10 +4,12 @@
  *     hash N    makes the model and takes two steps, N times; answers the hash of parameters and outputs, or
  *               false when they were not the same each time
  *
- * usage: bowline_bench CASE [--threads N], or bowline_bench --list */
+ * usage: bowline_bench CASE [--threads N] [--budget BYTES], or bowline_bench --list */
 #include "../protocol.h"
 
 #include "suite.h"
+
+#include <limits.h>
 
 static const bench_case *const cases[] = {&case_weight_tying, &case_rerecord, &case_tiny_mlp,  &case_chain,
                                           &case_elementwise,  &case_mlp,      &case_gpt,       &case_lstm,
@@ -27,14 +29,13 @@ bl_context *new_context(int threads)
 
 /* ---- models ---- */
 
-static void make(model *m, const bench_case *which, int threads)
+static void make(model *m)
 {
-    *m = (model){.which = which, .threads = threads};
-    m->context = new_context(threads);
+    m->context = new_context(m->threads);
     m->params = bl_params_new(m->context);
     m->rng = bl_rng_new(m->context, 0);
     m->graph = bl_graph_new(m->context);
-    which->make(m);
+    m->which->make(m);
 }
 
 static void drop(model *m)
@@ -47,13 +48,13 @@ static void drop(model *m)
     bl_context_free(m->context);
     for (size_t i = 0; i < m->input_count; i++)
         free(m->inputs[i]);
-    *m = (model){.which = m->which, .threads = m->threads};
+    *m = (model){.which = m->which, .threads = m->threads, .budget = m->budget};
 }
 
 static void remake(model *m)
 {
     drop(m);
-    make(m, m->which, m->threads);
+    make(m);
 }
 
 static void *bind(model *m, const bl_tensor *input)
@@ -80,6 +81,14 @@ void bind_uniform(model *m, const bl_tensor *input, double low, double high)
 void bind_integers(model *m, const bl_tensor *input, int64_t high)
 {
     bl_rng_randint(m->rng, 0, high, bind(m, input), (size_t)bl_tensor_count(input));
+}
+
+void compile_step(model *m)
+{
+    bl_compile_options options = bl_compile_defaults();
+    bl_tensor *outputs[] = {m->loss, bl_minimize(m->optimizer, m->loss)};
+    options.memory_budget = m->budget;
+    m->program = bl_compile_list(m->context, outputs, 2, &options);
 }
 
 void compile_gradients(model *m)
@@ -196,14 +205,14 @@ static bool answer_hash(model *m, long count)
     return true;
 }
 
-static bool serve(model *m, const bench_case *which, int threads)
+static bool serve(model *m)
 {
     command c;
     bool good = true;
     answer_text("true");
     while (good && next_command(&c)) {
         if (strcmp(c.name, "make") == 0) {
-            make(m, which, threads);
+            make(m);
             answer_text("true");
         } else if (strcmp(c.name, "run") == 0) {
             good = answer_run(m, c.number);
@@ -220,7 +229,7 @@ static bool serve(model *m, const bench_case *which, int threads)
 
 static int usage(void)
 {
-    fprintf(stderr, "usage: bowline_bench CASE [--threads N], or bowline_bench --list\n");
+    fprintf(stderr, "usage: bowline_bench CASE [--threads N] [--budget BYTES], or bowline_bench --list\n");
     return 2;
 }
 
@@ -231,14 +240,22 @@ int main(int count, char **arguments)
             puts(cases[i]->name);
         return 0;
     }
-    long threads = count == 4 && strcmp(arguments[2], "--threads") == 0 ? positive(arguments[3], 1024) : 1;
-    const bench_case *which = NULL;
+    model m = {.threads = 1, .budget = BL_MEMORY_UNLIMITED};
+    bool known = count > 1 && count % 2 == 0;
     for (int i = 0; i < CASES && count > 1; i++)
-        which = strcmp(cases[i]->name, arguments[1]) == 0 ? cases[i] : which;
-    if (!which || threads == 0 || (count != 2 && count != 4))
+        m.which = strcmp(cases[i]->name, arguments[1]) == 0 ? cases[i] : m.which;
+    for (int i = 2; i + 1 < count && known; i += 2) {
+        bool threads = strcmp(arguments[i], "--threads") == 0;
+        long number = positive(arguments[i + 1], threads ? 1024 : LONG_MAX);
+        known = number > 0 && (threads || strcmp(arguments[i], "--budget") == 0);
+        if (threads)
+            m.threads = (int)number;
+        else
+            m.budget = (size_t)number;
+    }
+    if (!m.which || !known)
         return usage();
-    model m = {.which = which};
-    bool good = serve(&m, which, (int)threads);
+    bool good = serve(&m);
     drop(&m);
     return good ? 0 : 1;
 }

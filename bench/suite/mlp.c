@@ -27,7 +27,7 @@ static void make_tiny(model *m)
     bl_tensor *target = bl_input(m->graph, "target", BL_F32, BL_SHAPE(TINY_BATCH, 1));
     m->loss = bl_mse_loss(layer(m, bl_tanh(layer(m, x, "hidden")), "head"), target);
     m->optimizer = bl_adam(m->context, NULL);
-    m->program = bl_compile(m->context, m->loss, bl_minimize(m->optimizer, m->loss));
+    compile_step(m);
     bind_normal(m, x);
     bind_normal(m, target);
 }
@@ -63,7 +63,7 @@ static void make_mlp(model *m)
     bl_tensor *h = bl_relu(layer(m, bl_relu(layer(m, x, "fc1")), "fc2"));
     m->loss = bl_cross_entropy(layer(m, h, "fc3"), labels);
     m->optimizer = bl_adam(m->context, NULL);
-    m->program = bl_compile(m->context, m->loss, bl_minimize(m->optimizer, m->loss));
+    compile_step(m);
     bind_normal(m, x);
     bind_integers(m, labels, CLASSES);
 }

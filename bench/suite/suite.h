@@ -16,6 +16,7 @@ struct bench_case;
 typedef struct model {
     const struct bench_case *which;
     int threads;
+    size_t budget; /* bytes for the workspace of cases that are one training step */
     bl_context *context;
     bl_params *params;
     bl_rng *rng; /* seeded by 0; PyTorch draws the same numbers when asked in the same order */
@@ -71,6 +72,9 @@ bl_context *new_context(int threads);
 void bind_normal(model *m, const bl_tensor *input);
 void bind_uniform(model *m, const bl_tensor *input, double low, double high);
 void bind_integers(model *m, const bl_tensor *input, int64_t high);
+
+/* The program is the loss with the update by the optimizer, within the budget. */
+void compile_step(model *m);
 
 /* The outputs are the gradients of all parameters, and the program is the loss with them. */
 void compile_gradients(model *m);

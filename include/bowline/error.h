@@ -10,23 +10,24 @@
 BL_BEGIN_DECLS
 
 /* The one place for codes and their texts. */
-#define BL_STATUS_LIST(X)                         \
-    X(BL_OK, "ok")                                \
-    X(BL_ERR_ARGUMENT, "invalid argument")        \
-    X(BL_ERR_SHAPE, "shapes do not fit")          \
-    X(BL_ERR_DTYPE, "dtypes do not fit")          \
-    X(BL_ERR_OVERFLOW, "size too large")          \
-    X(BL_ERR_INDEX, "index out of range")         \
-    X(BL_ERR_NOT_FOUND, "name not found")         \
-    X(BL_ERR_EXISTS, "name already taken")        \
-    X(BL_ERR_GRADIENT, "no derivative")           \
-    X(BL_ERR_STATE, "conflicting use of state")   \
-    X(BL_ERR_STALE, "program is stale")           \
-    X(BL_ERR_BUSY, "state in use by another run") \
-    X(BL_ERR_NOT_FINITE, "a value is not finite") \
-    X(BL_ERR_UNSUPPORTED, "not supported")        \
-    X(BL_ERR_IO, "input or output failed")        \
-    X(BL_ERR_FORMAT, "file is malformed")         \
+#define BL_STATUS_LIST(X)                          \
+    X(BL_OK, "ok")                                 \
+    X(BL_ERR_ARGUMENT, "invalid argument")         \
+    X(BL_ERR_SHAPE, "shapes do not fit")           \
+    X(BL_ERR_DTYPE, "dtypes do not fit")           \
+    X(BL_ERR_OVERFLOW, "size too large")           \
+    X(BL_ERR_INDEX, "index out of range")          \
+    X(BL_ERR_NOT_FOUND, "name not found")          \
+    X(BL_ERR_EXISTS, "name already taken")         \
+    X(BL_ERR_GRADIENT, "no derivative")            \
+    X(BL_ERR_STATE, "conflicting use of state")    \
+    X(BL_ERR_STALE, "program is stale")            \
+    X(BL_ERR_BUSY, "state in use by another run")  \
+    X(BL_ERR_NOT_FINITE, "a value is not finite")  \
+    X(BL_ERR_UNSUPPORTED, "not supported")         \
+    X(BL_ERR_IO, "input or output failed")         \
+    X(BL_ERR_FORMAT, "file is malformed")          \
+    X(BL_ERR_BUDGET, "budget of memory too small") \
     X(BL_ERR_MEMORY, "out of memory")
 
 typedef enum bl_status {

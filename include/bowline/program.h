@@ -25,6 +25,8 @@ enum {
     BL_THREADS_OF_CONTEXT = -1 /* as many as bl_context_options.threads says */
 };
 
+#define BL_MEMORY_UNLIMITED SIZE_MAX /* no budget */
+
 typedef struct bl_compile_options {
     bl_precision precision; /* default BL_PRECISION_RECORDED */
     bool fuse; /* element-wise ops run in groups, with the same bits as alone, and products are computed into
@@ -36,6 +38,14 @@ typedef struct bl_compile_options {
     bl_check check; /* every value of a run is looked at: the same bits, slower, and in more memory, since
                        element-wise ops run alone and new states wait for the commit; default
                        BL_CHECK_NOTHING, which costs nothing */
+    size_t memory_budget; /* bytes that bl_program_workspace_bytes may come to: all values at their places,
+                             outputs included, and the scratch; not parameters, constants, copies of inputs,
+                             and what describes the program. Where the plan takes more, values that are not
+                             used for a while are dropped and computed again before they are, with the same
+                             bits, those first that save most bytes for their time; effects and ops of the
+                             user's are not repeated. Where that does not do, compile fails with
+                             BL_ERR_BUDGET, and the message says how many bytes would; default
+                             BL_MEMORY_UNLIMITED */
 } bl_compile_options;
 
 /* How many of one kind there are, and what they hold. */
@@ -62,12 +72,14 @@ typedef struct bl_instruction_info {
     int64_t bytes_read; /* of its inputs: an element that stands for many by broadcasting is read once, of a
                            table only as many elements as are looked up */
     int64_t bytes_written;
+    bool again; /* repeats another instruction of the run, to fit bl_compile_options.memory_budget */
 } bl_instruction_info;
 
 /* What a program is and what a run of it takes, known before it runs. */
 typedef struct bl_program_info {
     size_t instructions;
     size_t side_by_side;    /* of them: small ones that run at the same time as others; 0 on one thread */
+    size_t repeated;        /* of them those that repeat others, for bl_compile_options.memory_budget */
     size_t effects;         /* writes to states when a run commits, counts of random states included */
     size_t workspace_bytes; /* the peak: all values at their places, outputs included, and the scratch */
     size_t workspace_bound; /* what no plan for the same order can go below: see bl_program_workspace_bound */
@@ -93,8 +105,9 @@ BL_API bl_compile_options bl_compile_defaults(void);
  * constants have the values of this recording. Programs that are in the caller's hands are never given twice.
  * Returns: the program, or the context's invalid program, whose run gives the error back (NULL only for a
  * NULL context). Errors: the graph's error, BL_ERR_ARGUMENT, BL_ERR_STATE (two writes to one state),
- * BL_ERR_OVERFLOW, BL_ERR_MEMORY, BL_ERR_UNSUPPORTED (an instruction set that does not run here). Ownership:
- * the caller's, until bl_program_free. Threads: the context's. */
+ * BL_ERR_OVERFLOW, BL_ERR_MEMORY, BL_ERR_UNSUPPORTED (an instruction set that does not run here),
+ * BL_ERR_BUDGET (the workspace does not fit into memory_budget). Ownership: the caller's, until
+ * bl_program_free. Threads: the context's. */
 BL_API bl_program *bl_compile_list(bl_context *context, bl_tensor *const *outputs, size_t count,
                                    const bl_compile_options *options);
 

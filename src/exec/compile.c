@@ -1,7 +1,9 @@
 /* Compiling: from the nodes that the outputs need to instructions over storages. */
 #include "exec/cache.h"
 #include "exec/lower.h"
+#include "exec/order.h"
 #include "exec/overwrite.h"
+#include "exec/recompute.h"
 #include "exec/strand.h"
 #include "graph/rewrite.h"
 #include "graph/text.h"
@@ -17,7 +19,8 @@ bl_compile_options bl_compile_defaults(void)
                                 .rewrite = true,
                                 .threads = BL_THREADS_OF_CONTEXT,
                                 .instruction_set = BL_ISA_DEFAULT,
-                                .check = BL_CHECK_NOTHING};
+                                .check = BL_CHECK_NOTHING,
+                                .memory_budget = BL_MEMORY_UNLIMITED};
 }
 
 /* Makes room for what is known of each node up to the last output. */
@@ -298,6 +301,29 @@ static void lower_effects(bl__lowering *l)
     }
 }
 
+/* Plans the workspace, within the budget, and allocates it; false, reported, when there is no memory for it
+ * or the budget does not do. */
+static bool make_workspace(bl__lowering *l)
+{
+    bl_program *p = l->program;
+    bool done = bl__plan(p, l->lifetimes);
+    size_t bytes = p->planned_bytes + p->scratch_bytes;
+    if (done && bytes > l->memory_budget) {
+        if (!bl__fit(l, l->memory_budget))
+            return false;
+        bytes = p->planned_bytes + p->scratch_bytes;
+    }
+    if (done && bytes > 0) {
+        p->workspace = bl__allocate_data(l->allocator, bytes);
+        done = p->workspace != NULL;
+        if (done)
+            p->environment.scratch = p->workspace + p->planned_bytes;
+    }
+    if (!done)
+        bl__program_fail(p, BL_ERR_MEMORY, "compile", "no memory for a workspace of %zu bytes", bytes);
+    return done;
+}
+
 /* Sees to it that the context has the threads that some instruction wants. */
 static void make_threads(bl_program *p)
 {
@@ -322,12 +348,17 @@ static void build(bl__lowering *l, bl_tensor *const *outputs, size_t count)
         bl__lower_output(l, outputs[i]);
     if (!bl__lowering_ok(l))
         return;
-    bl__write_states(l->program);
-    if (!bl__find_bands(l->program, l->lifetimes)) {
+    if (!bl__order(l)) {
         bl__lower_out_of_memory(l);
         return;
     }
-    if (bl__plan(l->program, l->lifetimes))
+    bl__write_states(l->program, l->lifetimes);
+    bool is_limited = l->memory_budget != BL_MEMORY_UNLIMITED; /* then what there is must not live longer */
+    if (!is_limited && !bl__find_bands(l->program)) {
+        bl__lower_out_of_memory(l);
+        return;
+    }
+    if (make_workspace(l))
         make_threads(l->program);
 }
 
@@ -396,6 +427,7 @@ static bl_program *compile(bl_context *context, bl_tensor *const *outputs, size_
                           .allocator = &context->allocator,
                           .fuse = chosen.fuse,
                           .rewrite = chosen.rewrite,
+                          .memory_budget = chosen.memory_budget,
                           .fusion = {.allocator = &context->allocator}};
         bl__graph_mark before = bl__graph_position(l.graph);
         build(&l, outputs, count);

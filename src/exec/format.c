@@ -59,6 +59,8 @@ static void add_instruction(bl__text *text, const bl_program *p, size_t index)
         bl__text_add(text, "  in %s", name->scope);
     if (name->label)
         bl__text_add(text, "  (%s)", name->label);
+    if (name->is_again)
+        bl__text_add(text, "  again");
     bl__text_add(text, "\n");
 }
 

@@ -78,7 +78,8 @@ bl_instruction_info bl_program_instruction(const bl_program *program, size_t ind
                                  .line = name->line,
                                  .flops = instruction->kernel->flops(&instruction->call),
                                  .bytes_read = bytes_read(instruction),
-                                 .bytes_written = bytes_written(&instruction->call)};
+                                 .bytes_written = bytes_written(&instruction->call),
+                                 .again = name->is_again};
 }
 
 /* ---- states ---- */
@@ -122,6 +123,7 @@ bl_program_info bl_program_describe(const bl_program *program)
     info.scratch_bytes = program->scratch_bytes;
     for (size_t i = 0; i <= program->instruction_count; i++) {
         bl_instruction_info instruction = bl_program_instruction(program, i);
+        info.repeated += instruction.again;
         info.flops = bl__plus(info.flops, instruction.flops);
         info.bytes_read = bl__plus(info.bytes_read, instruction.bytes_read);
         info.bytes_written = bl__plus(info.bytes_written, instruction.bytes_written);

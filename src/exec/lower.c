@@ -80,7 +80,7 @@ size_t bl__new_storage(bl__lowering *l, bl__location place, size_t bytes)
     }
     size_t index = p->storage_count++;
     p->storages[index] = (bl__storage){.place = (uint8_t)place, .device = p->device, .root = (uint32_t)index};
-    l->lifetimes[index] = (bl__lifetime){.bytes = bytes, .last = -1};
+    l->lifetimes[index] = (bl__lifetime){.bytes = bytes};
     return index;
 }
 

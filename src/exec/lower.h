@@ -3,6 +3,7 @@
 #define BOWLINE_EXEC_LOWER_H
 
 #include "exec/fuse.h"
+#include "exec/plan.h"
 #include "exec/program.h"
 
 /* Sizes and the strides of their contiguous layout, in the program's arena. */
@@ -34,9 +35,10 @@ typedef struct bl__lowering {
     uint8_t *used_outputs;   /* by node id: bit i says that something uses output i */
     bool fuse;               /* whether any may run together */
     bool rewrite;            /* whether fused ops may take places */
+    size_t memory_budget;    /* of the workspace */
     bl__fusion fusion;       /* which of the nodes do */
     bl__operand *values;     /* in the program's arena; those of copies stand apart */
-    bl__lifetime *lifetimes; /* of the program's storages */
+    bl__lifetime *lifetimes; /* of the program's storages, whose sizes are known so far */
     size_t lifetime_capacity;
     size_t *state_table; /* open addressing: index of a state + 1, by parameter id */
     size_t state_table_size;
@@ -74,6 +76,8 @@ size_t bl__state_of(bl__lowering *l, bl_parameter *parameter);
 const bl__kernel *bl__kernel_of(const bl__lowering *l, int key);
 /* What messages say of an op at an origin, mostly the same record for the same two; NULL without memory. */
 const bl__instruction_name *bl__name_of(bl__lowering *l, const bl__origin *origin, const char *op);
+/* Has the kernel prepare an instruction; false without memory or when it refuses. */
+bool bl__prepare_instruction(bl_program *program, bl__instruction *instruction);
 /* Appends an instruction for a node, prepared; NULL without memory or when the kernel refuses. */
 bl__instruction *bl__add_instruction(bl__lowering *l, const bl__node *node, const char *op,
                                      const bl__kernel *kernel, bl__operand *const *inputs, size_t input_count,

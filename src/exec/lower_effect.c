@@ -11,8 +11,6 @@ static const bl__operand *settle(bl__lowering *l, const bl__node *node, const bl
     bl__operand *value = bl__value_of(l, tensor);
     if (!value->contiguous || p->storages[value->storage].place != BL__WORKSPACE)
         value = bl__copy_value(l, node, value);
-    if (value)
-        l->lifetimes[value->storage].last = INT64_MAX;
     return value;
 }
 

@@ -74,22 +74,14 @@ static bool make_room(bl__lowering *l, size_t operands)
             bl__grow(l->allocator, &p->instructions, &p->instruction_capacity, sizeof(*p->instructions)));
 }
 
-/* Notes that the storages of operands are used by an instruction. */
-static void note_lifetimes(bl__lowering *l, bl__operand *const *operands, size_t count, int64_t index)
-{
-    for (size_t i = 0; i < count; i++) {
-        bl__lifetime *lifetime = &l->lifetimes[operands[i]->storage];
-        if (lifetime->last < index)
-            lifetime->last = index;
-    }
-}
-
-static bool prepare(bl_program *p, bl__instruction *instruction)
+bool bl__prepare_instruction(bl_program *p, bl__instruction *instruction)
 {
     const bl__kernel *kernel = instruction->kernel;
     size_t scratch = 0;
     bool wanted = p->environment.wants_pool;
     p->environment.wants_pool = false;
+    if (kernel->prepare)
+        instruction->call.plan = NULL; /* of another time */
     if (kernel->prepare && kernel->prepare(&instruction->call, &p->arena, &scratch) != BL_OK)
         return false;
     instruction->shares = p->environment.wants_pool;
@@ -124,9 +116,9 @@ bl__instruction *bl__add_instruction(bl__lowering *l, const bl__node *node, cons
                                               .output_count = (uint32_t)output_count,
                                               .environment = &p->environment},
                                      .name = name};
-    if (!prepare(p, instruction))
+    if (!bl__prepare_instruction(p, instruction))
         return NULL;
-    note_lifetimes(l, operands, count, (int64_t)p->instruction_count++);
+    p->instruction_count++;
     p->operand_count += count;
     return instruction;
 }

@@ -2,6 +2,7 @@
  * which saves a copy of each and the pass that commits it, and any result over a value that dies with it. */
 #include "exec/overwrite.h"
 #include "cpu/elementwise.h"
+#include "cpu/kernels.h"
 
 bool bl__same_layout(const bl__operand *a, const bl__operand *b)
 {
@@ -46,25 +47,6 @@ bool bl__may_overwrite(const bl_program *p, const bl__instruction *instruction, 
 
 /* ---- states ---- */
 
-/* The instruction that computes a value, and as which of its outputs. */
-typedef struct origin {
-    size_t instruction, output;
-} origin;
-
-static bool find_origin(const bl_program *p, const bl__operand *value, origin *found)
-{
-    for (size_t i = p->instruction_count; i-- > 0;) {
-        const bl__call *call = &p->instructions[i].call;
-        for (size_t o = 0; o < call->output_count; o++) {
-            if (call->outputs[o] != value)
-                continue;
-            *found = (origin){i, o};
-            return true;
-        }
-    }
-    return false;
-}
-
 /* Whether anything after the run looks at a storage besides one effect. */
 static bool is_wanted_after(const bl_program *p, uint32_t storage, const bl__effect *apart_from)
 {
@@ -79,49 +61,94 @@ static bool is_wanted_after(const bl_program *p, uint32_t storage, const bl__eff
     return false;
 }
 
-/* Whether an instruction may fail, or reads the state, after the new value is there. */
-static bool is_disturbed(const bl_program *p, const bl__state *state, size_t instruction)
+bool bl__may_fail(const bl__instruction *instructions, size_t index)
 {
-    for (size_t i = instruction + 1; i < p->instruction_count; i++) {
-        const bl__call *call = &p->instructions[i].call;
-        if (p->instructions[i].kernel->flags & BL__CAN_FAIL)
-            return true;
-        for (size_t k = 0; k < call->input_count && state->read; k++) {
-            if (call->inputs[k]->storage == state->storage)
-                return true;
-        }
+    const bl__call *call = &instructions[index].call;
+    if (!(instructions[index].kernel->flags & BL__CAN_FAIL))
+        return false;
+    if (instructions[index].kernel != &bl__kernel_embedding_backward)
+        return true;
+    for (size_t i = 0; i < index; i++) { /* of the same positions, in a table with no more rows */
+        const bl__call *other = &instructions[i].call;
+        if (instructions[i].kernel == &bl__kernel_embedding && other->inputs[1] == call->inputs[0] &&
+            other->inputs[0]->size[0] <= call->outputs[0]->size[0])
+            return false;
     }
-    return false;
+    return true;
 }
 
-static bool may_write_state(const bl_program *p, const bl__effect *effect, const origin *from)
+/* The last instruction that may fail, + 1; 0 for none. */
+static size_t end_of_failures(const bl_program *p)
+{
+    size_t end = p->instruction_count;
+    while (end > 0 && !bl__may_fail(p->instructions, end - 1))
+        end--;
+    return end;
+}
+
+/* Whether a program may write states before it commits. */
+static bool may_write(const bl_program *p)
+{
+    return !p->frozen && p->precision == BL_PRECISION_RECORDED &&
+           p->check == BL_CHECK_NOTHING; /* which may yet refuse what an instruction has made */
+}
+
+bool bl__may_become_state(const bl_program *p, const bl__effect *effect)
 {
     const bl__state *state = &p->states[effect->state];
     const bl__storage *storage = &p->storages[effect->value->storage];
-    const bl__instruction *instruction = &p->instructions[from->instruction];
-    if (state->copy || state->drawn || effect->value->dtype != state->parameter->dtype ||
+    if (!may_write(p) || state->copy || state->drawn || effect->value->dtype != state->parameter->dtype ||
         effect->value->offset != 0 || effect->rows != 1 || effect->run != state->parameter->count ||
         effect->run == 0)
         return false;
-    if (storage->place != BL__WORKSPACE || storage->root != effect->value->storage ||
-        (instruction->kernel->flags & BL__CAN_FAIL) || is_wanted_after(p, effect->value->storage, effect) ||
-        is_disturbed(p, state, from->instruction))
-        return false;
-    return !state->read || bl__may_overwrite(p, instruction, state->storage, from->output);
+    return storage->place == BL__WORKSPACE && !is_wanted_after(p, effect->value->storage, effect);
 }
 
-void bl__write_states(bl_program *p)
+/* As which of its outputs an instruction makes a value. */
+static size_t output_of(const bl__instruction *instruction, const bl__operand *value)
 {
-    if (p->frozen || p->precision != BL_PRECISION_RECORDED || p->check != BL_CHECK_NOTHING)
-        return; /* a check may yet refuse what an instruction has made */
+    size_t output = 0;
+    while (instruction->call.outputs[output]->storage != value->storage)
+        output++;
+    return output;
+}
+
+/* Whether no instruction from `maker` on fails, none behind it reads the state, and it itself reads each
+ * element before it writes it. */
+static bool may_write_state(const bl_program *p, const bl__lifetime *lifetimes, const bl__effect *effect,
+                            size_t failures)
+{
+    const bl__state *state = &p->states[effect->state];
+    int64_t maker = lifetimes[effect->value->storage].first;
+    if (!bl__may_become_state(p, effect) || maker < (int64_t)failures ||
+        (state->read && lifetimes[state->storage].last > maker))
+        return false;
+    const bl__instruction *instruction = &p->instructions[maker];
+    return !state->read ||
+           bl__may_overwrite(p, instruction, state->storage, output_of(instruction, effect->value));
+}
+
+void bl__write_states(bl_program *p, bl__lifetime *lifetimes)
+{
+    size_t failures = end_of_failures(p);
+    bl__find_uses(p, lifetimes);
     for (size_t i = 0; i < p->effect_count; i++) {
         bl__effect *effect = &p->effects[i];
-        origin from;
-        if (!find_origin(p, effect->value, &from) || !may_write_state(p, effect, &from))
+        if (!may_write_state(p, lifetimes, effect, failures))
             continue;
         bl__storage *storage = &p->storages[effect->value->storage];
         storage->place = BL__STATE;
         storage->owner = effect->state;
         effect->is_written = true;
+    }
+}
+
+void bl__unwrite_states(bl_program *p)
+{
+    for (size_t i = 0; i < p->effect_count; i++) {
+        bl__effect *effect = &p->effects[i];
+        if (effect->is_written)
+            p->storages[effect->value->storage].place = BL__WORKSPACE;
+        effect->is_written = false;
     }
 }

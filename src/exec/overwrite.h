@@ -2,7 +2,7 @@
 #ifndef BOWLINE_EXEC_OVERWRITE_H
 #define BOWLINE_EXEC_OVERWRITE_H
 
-#include "exec/program.h"
+#include "exec/plan.h"
 
 /* Whether elements of the same number, in the order of the index, stand at the same places from the start of
  * each. */
@@ -14,8 +14,18 @@ bool bl__same_layout(const bl__operand *a, const bl__operand *b);
 bool bl__may_overwrite(const bl_program *program, const bl__instruction *instruction, size_t root,
                        size_t output);
 
+/* Whether an instruction may fail, for all that those before it have looked at. */
+bool bl__may_fail(const bl__instruction *instructions, size_t index);
+
+/* Whether an effect is the new value of a whole state, which nothing else after the run looks at, so that it
+ * may be written where the old one is by an instruction that is neither read past nor fails. */
+bool bl__may_become_state(const bl_program *program, const bl__effect *effect);
+
 /* Has new values of whole states written where the old ones stand, where no instruction from then on can fail
- * or reads the old one: a run that fails has changed nothing, as before. */
-void bl__write_states(bl_program *program);
+ * or reads the old one: a run that fails has changed nothing, as before. Finds the uses, as bl__find_uses. */
+void bl__write_states(bl_program *program, bl__lifetime *lifetimes);
+
+/* Takes that back. */
+void bl__unwrite_states(bl_program *program);
 
 #endif

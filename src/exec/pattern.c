@@ -12,6 +12,7 @@ uint64_t bl__pattern_hash(bl_tensor *const *outputs, size_t count, const bl_comp
         bl__mix(count, (uint64_t)options->precision << 2 | (uint64_t)options->rewrite << 1 | options->fuse);
     hash = bl__mix(hash, (uint64_t)options->threads << 8 | (uint64_t)options->check << 4 |
                              (uint64_t)options->instruction_set);
+    hash = bl__mix(hash, options->memory_budget);
     for (size_t i = 0; i < count; i++)
         hash = bl__mix(hash, outputs[i]->node->hash + outputs[i]->output);
     return hash;
@@ -190,7 +191,8 @@ static bool take_room(recorder *r, size_t nodes, size_t constants)
                                          .rewrite = r->l->rewrite,
                                          .threads = r->l->program->environment.threads,
                                          .instruction_set = r->l->program->environment.kernels->instructions,
-                                         .check = r->l->program->check}};
+                                         .check = r->l->program->check,
+                                         .memory_budget = r->l->memory_budget}};
     r->states = pattern->states =
         bl__arena_take(r->arena, r->l->program->state_count * sizeof(*pattern->states));
     pattern->constants = r->constants = bl__arena_take(r->arena, constants * sizeof(*r->constants));
@@ -359,7 +361,8 @@ bool bl__pattern_matches(bl__pattern *pattern, bl_tensor *const *outputs, size_t
     const bl_compile_options *own = &pattern->options;
     if (pattern->output_count != count || own->precision != options->precision ||
         own->fuse != options->fuse || own->rewrite != options->rewrite || own->threads != options->threads ||
-        own->instruction_set != options->instruction_set || own->check != options->check)
+        own->instruction_set != options->instruction_set || own->check != options->check ||
+        own->memory_budget != options->memory_budget)
         return false;
     return is_repeated(pattern, outputs, count) ? same_places(pattern, bl__graph_of(outputs[0]))
                                                 : same_nodes(pattern, outputs, count);

@@ -33,14 +33,6 @@ typedef struct bl__storage {
     bl__device device;
 } bl__storage;
 
-/* What the workspace's plan is made from: the size of a storage, and the first and the last instruction that
- * use it; the last is INT64_MAX when it must outlive the run. */
-typedef struct bl__lifetime {
-    size_t bytes;
-    int64_t first, last;
-    bool is_free; /* while the plan is made: it is over */
-} bl__lifetime;
-
 /* What messages say of an instruction; those made at one place by one op mostly share a record. */
 typedef struct bl__instruction_name {
     const char *op;
@@ -48,6 +40,7 @@ typedef struct bl__instruction_name {
     const char *scope;
     const char *file;
     int32_t line;
+    bool is_again; /* of an instruction that repeats another, to fit a budget */
 } bl__instruction_name;
 
 /* The parts of a product that is added to something, in a program that is checked: the instruction's
@@ -158,10 +151,6 @@ void bl__program_destroy(bl_program *program);
 
 /* bl_compile_list, and every float leaf in a private f64 copy that `frozen` runs leave alone. */
 bl_program *bl__compile_frozen(bl_context *context, bl_tensor *const *outputs, size_t count);
-
-/* Lays the workspace out by the lifetimes of the storages, which it uses up; false without memory or on
- * overflow, reported. */
-bool bl__plan(bl_program *program, bl__lifetime *lifetimes);
 
 /* Gives back what a profile has. */
 void bl__profile_free(bl_program *program);

@@ -152,19 +152,7 @@ static void order_strands(const struct growth *g, bl__band *band)
     }
 }
 
-static void lengthen_lifetimes(const bl_program *p, const bl__band *band, bl__lifetime *lifetimes)
-{
-    int64_t end = (int64_t)(band->first + band->count) - 1;
-    for (size_t i = band->first; i < band->first + band->count; i++) {
-        const bl__call *call = &p->instructions[i].call;
-        for (uint32_t k = 0; k < call->input_count + call->output_count; k++) {
-            bl__lifetime *lifetime = &lifetimes[call->inputs[k]->storage];
-            lifetime->last = lifetime->last < end ? end : lifetime->last;
-        }
-    }
-}
-
-static bool add_band(bl_program *p, const struct growth *g, bl__lifetime *lifetimes)
+static bool add_band(bl_program *p, const struct growth *g)
 {
     const bl_allocator *a = &p->head.context->allocator;
     if (p->band_count == p->band_capacity && !bl__grow(a, &p->bands, &p->band_capacity, sizeof(*p->bands)))
@@ -184,7 +172,6 @@ static bool add_band(bl_program *p, const struct growth *g, bl__lifetime *lifeti
     p->scratch_bytes = scratch > p->scratch_bytes ? scratch : p->scratch_bytes;
     p->environment.wants_pool = true;
     p->bands[p->band_count++] = band;
-    lengthen_lifetimes(p, &band, lifetimes);
     return true;
 }
 
@@ -197,7 +184,7 @@ static void begin(struct growth *g, size_t first)
 }
 
 /* Grows a band from each instruction on whose next ones, MOST_MEMBERS at most, take long enough together. */
-static bool find(bl_program *p, const struct tables *tables, bl__lifetime *lifetimes)
+static bool find(bl_program *p, const struct tables *tables)
 {
     struct growth g = {.program = p, .tables = tables};
     double ahead = 0; /* that first .. end-1 take, of which all may join */
@@ -214,7 +201,7 @@ static bool find(bl_program *p, const struct tables *tables, bl__lifetime *lifet
             begin(&g, first);
             while (g.count < best)
                 take_in(&g);
-            if (!add_band(p, &g, lifetimes))
+            if (!add_band(p, &g))
                 return false;
             first += (size_t)best - 1;
             end = 0; /* anew */
@@ -235,7 +222,7 @@ static void fill_tables(const bl_program *p, struct tables *tables)
     }
 }
 
-bool bl__find_bands(bl_program *p, bl__lifetime *lifetimes)
+bool bl__find_bands(bl_program *p)
 {
     if (p->environment.threads < 2 || p->check != BL_CHECK_NOTHING || p->instruction_count < 2)
         return true;
@@ -245,11 +232,26 @@ bool bl__find_bands(bl_program *p, bl__lifetime *lifetimes)
     bool found = tables.takes && tables.producers;
     if (found) {
         fill_tables(p, &tables);
-        found = find(p, &tables, lifetimes);
+        found = find(p, &tables);
     }
     bl__release(a, tables.takes, p->instruction_count, sizeof(*tables.takes));
     bl__release(a, tables.producers, p->storage_count, sizeof(*tables.producers));
     return found;
+}
+
+void bl__lengthen_lifetimes(const bl_program *p, bl__lifetime *lifetimes)
+{
+    for (size_t b = 0; b < p->band_count; b++) {
+        const bl__band *band = &p->bands[b];
+        int64_t end = (int64_t)(band->first + band->count) - 1;
+        for (size_t i = band->first; i < band->first + band->count; i++) {
+            const bl__call *call = &p->instructions[i].call;
+            for (uint32_t k = 0; k < call->input_count + call->output_count; k++) {
+                bl__lifetime *lifetime = &lifetimes[p->storages[call->inputs[k]->storage].root];
+                lifetime->last = lifetime->last < end ? end : lifetime->last;
+            }
+        }
+    }
 }
 
 /* ---- running ---- */

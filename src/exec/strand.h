@@ -19,9 +19,11 @@ struct bl__band {
     uint8_t *ends;    /* strands */
 };
 
-/* Finds the bands of a lowered program and lets all that they use live until their ends, since nobody knows
- * what of a band runs first. False without memory. */
-bool bl__find_bands(bl_program *program, bl__lifetime *lifetimes);
+/* Finds the bands of a lowered program; false without memory. */
+bool bl__find_bands(bl_program *program);
+
+/* Lets all that a band uses live until its end, since nobody knows what of it runs first. */
+void bl__lengthen_lifetimes(const bl_program *program, bl__lifetime *lifetimes);
 
 /* Runs the instructions of a band side by side; with a profile one after the other, so that each has a time
  * of its own. */

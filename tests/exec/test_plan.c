@@ -1,5 +1,6 @@
 /* The memory plan: reuse and in-place results change no bit, and nothing recurses over a long chain. */
 #include "bowline/bowline.h"
+#include "exec/budget.h"
 #include "support/errors.h"
 
 #include <criterion/criterion.h>
@@ -84,6 +85,60 @@ static bl_tensor *grow(bl_tensor **values, int64_t count)
     }
 }
 
+/* The outputs and the state of a run. */
+static void run_once(bl_program *program, bl_parameter *kept, bl_tensor *input, bl_tensor **wanted,
+                     const float *data, float found[6][MOST * MOST])
+{
+    size_t bytes = (size_t)(size * size) * sizeof(float);
+    cr_assert_eq(bl_program_error(program)->code, BL_OK, "%s", error_text(bl_program_error(program)));
+    bl_parameter_write(kept, data, bytes);
+    bl_set_input(program, input, data, bytes);
+    cr_assert_eq(bl_run(program), BL_OK, "%s", error_text(bl_program_error(program)));
+    for (int i = 0; i < 5; i++)
+        cr_assert_eq(bl_read(program, wanted[i], found[i], bytes), BL_OK);
+    bl_parameter_read(kept, found[5], bytes);
+}
+
+/* The same within the least budget, and one between that and what it takes without. */
+static void compare_budgets(bl_context *context, bl_parameter *kept, bl_tensor *input, bl_tensor **wanted,
+                            const float *data)
+{
+    static float free[6][MOST * MOST], within[6][MOST * MOST];
+    size_t least = least_budget(context, wanted, 6), budget = BL_MEMORY_UNLIMITED;
+    for (int i = 0; i < 3; i++) {
+        bl_program *program = compile_within(context, wanted, 6, budget);
+        run_once(program, kept, input, wanted, data, i == 0 ? free : within);
+        cr_assert_leq(bl_program_workspace_bytes(program), budget);
+        budget = i == 0 ? (least + bl_program_workspace_bytes(program)) / 2 : least;
+        for (int k = 0; k < 6 && i > 0; k++)
+            cr_assert_arr_eq(free[k], within[k], (size_t)(size * size) * sizeof(float), "output %d", k);
+        bl_program_free(program);
+    }
+}
+
+/* In another order than the recorded one, which a program with a check keeps, no more is taken and bits are
+ * the same: of the same instructions, each alone, and without an effect. */
+static void compare_orders(bl_context *context, bl_tensor *input, bl_tensor **wanted, const float *data)
+{
+    bl_compile_options options = bl_compile_defaults();
+    bl_program *programs[2];
+    size_t bytes = (size_t)(size * size) * sizeof(float);
+    options.fuse = false;
+    for (int i = 0; i < 2; i++) {
+        options.check = i == 0 ? BL_CHECK_NOTHING : BL_CHECK_NAN;
+        programs[i] = bl_compile_list(context, wanted, 5, &options);
+        bl_set_input(programs[i], input, data, bytes);
+        cr_assert_eq(bl_run(programs[i]), BL_OK, "%s", error_text(bl_program_error(programs[i])));
+    }
+    cr_assert_eq(bl_program_instruction_count(programs[0]), bl_program_instruction_count(programs[1]));
+    cr_assert_leq(bl_program_workspace_bytes(programs[0]), bl_program_workspace_bytes(programs[1]));
+    for (int i = 0; i < 5; i++)
+        cr_assert_arr_eq(bl_output_data(programs[0], wanted[i]), bl_output_data(programs[1], wanted[i]),
+                         bytes);
+    bl_program_free(programs[0]);
+    bl_program_free(programs[1]);
+}
+
 /* Two programs over one random graph: of a few of its values, planned tightly and fused, and of all of them,
  * each computed alone, where nothing may be overwritten. */
 static void compare(bl_context *context, uint64_t seed, size_t *tight_bytes, size_t *loose_bytes)
@@ -129,6 +184,8 @@ static void compare(bl_context *context, uint64_t seed, size_t *tight_bytes, siz
     *loose_bytes += bl_program_workspace_bytes(loose);
     bl_program_free(tight);
     bl_program_free(loose);
+    compare_budgets(context, kept, values[0], wanted, data);
+    compare_orders(context, values[0], wanted, data);
     bl_params_free(params);
     bl_graph_free(graph);
 }

@@ -1,6 +1,6 @@
 /* Compiling: from the nodes that the outputs need to instructions over storages. */
+#include "exec/batch.h"
 #include "exec/cache.h"
-#include "exec/lower.h"
 #include "exec/overwrite.h"
 #include "graph/rewrite.h"
 #include "graph/text.h"
@@ -227,6 +227,7 @@ static void free_lowering(bl__lowering *l)
     bl__release(l->allocator, l->first_value, (size_t)l->node_count, sizeof(*l->first_value));
     bl__release(l->allocator, l->used_outputs, (size_t)l->node_count, sizeof(*l->used_outputs));
     bl__release(l->allocator, l->lifetimes, l->lifetime_capacity, sizeof(*l->lifetimes));
+    bl__release(l->allocator, l->candidates, l->candidate_capacity, sizeof(*l->candidates));
     bl__release(l->allocator, l->state_table, l->state_table_size, sizeof(*l->state_table));
 }
 
@@ -320,7 +321,10 @@ static void build(bl__lowering *l, bl_tensor *const *outputs, size_t count)
         bl__lower_output(l, outputs[i]);
     if (!bl__lowering_ok(l))
         return;
-    bl__write_states(l->program);
+    if (!bl__batch(l) || !bl__write_states(l->program)) {
+        bl__lower_out_of_memory(l);
+        return;
+    }
     if (bl__plan(l->program, l->lifetimes))
         make_threads(l->program);
 }

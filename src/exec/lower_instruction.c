@@ -84,7 +84,7 @@ static void note_lifetimes(bl__lowering *l, bl__operand *const *operands, size_t
     }
 }
 
-static bool prepare(bl_program *p, bl__instruction *instruction)
+bool bl__prepare_instruction(bl_program *p, bl__instruction *instruction)
 {
     const bl__kernel *kernel = instruction->kernel;
     size_t scratch = 0;
@@ -116,7 +116,7 @@ bl__instruction *bl__add_instruction(bl__lowering *l, const bl__node *node, cons
                                               .output_count = (uint32_t)output_count,
                                               .environment = &p->environment},
                                      .name = name};
-    if (!prepare(p, instruction))
+    if (!bl__prepare_instruction(p, instruction))
         return NULL;
     note_lifetimes(l, operands, count, (int64_t)p->instruction_count++);
     p->operand_count += count;

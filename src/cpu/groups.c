@@ -309,45 +309,67 @@ static bl_status prepare_groups(bl__call *call, bl__arena *arena, size_t *scratc
 
 /* ---- run ---- */
 
-/* n bytes, mostly few. */
+/* n bytes, mostly few: in pieces of which the last may lie over the one before. */
 static inline void copy_bytes(unsigned char *to, const unsigned char *from, size_t n)
 {
-    if (n > 64) {
+    enum {
+        PIECE = 16,
+        FEW = 128
+    };
+    if (n > FEW)
         memcpy(to, from, n);
-        return;
-    }
-    for (; n >= 8; n -= 8, to += 8, from += 8)
+    else if (n >= PIECE) {
+        for (size_t i = 0; i < n - PIECE; i += PIECE)
+            memcpy(to + i, from + i, PIECE);
+        memcpy(to + n - PIECE, from + n - PIECE, PIECE);
+    } else if (n >= 8) {
         memcpy(to, from, 8);
-    if (n >= 4) {
+        memcpy(to + n - 8, from + n - 8, 8);
+    } else if (n >= 4) {
         memcpy(to, from, 4);
-        n -= 4, to += 4, from += 4;
+        memcpy(to + n - 4, from + n - 4, 4);
+    } else {
+        for (size_t i = 0; i < n; i++)
+            to[i] = from[i];
     }
-    for (; n > 0; n--)
-        *to++ = *from++;
 }
 
-static void repeat(void *to, const void *from, size_t bytes, uint32_t count)
+/* One element `count` times: a piece of it again and again, the last over the one before. */
+static inline void repeat(unsigned char *to, const unsigned char *from, size_t bytes, size_t count)
 {
-    if (bytes == 4) {
-        for (uint32_t i = 0; i < count; i++)
-            ((uint32_t *)to)[i] = *(const uint32_t *)from;
-    } else if (bytes == 8) {
-        for (uint32_t i = 0; i < count; i++)
-            ((uint64_t *)to)[i] = *(const uint64_t *)from;
-    } else
-        memset(to, *(const unsigned char *)from, count);
+    unsigned char piece[16];
+    size_t n = bytes * count;
+    for (size_t i = 0; i < sizeof(piece); i += bytes)
+        memcpy(piece + i, from, bytes);
+    if (n < sizeof(piece)) {
+        memcpy(to, piece, n);
+        return;
+    }
+    for (size_t i = 0; i < n - sizeof(piece); i += sizeof(piece))
+        memcpy(to + i, piece, sizeof(piece));
+    memcpy(to + n - sizeof(piece), piece, sizeof(piece));
+}
+
+static void bring(unsigned char *scratch, const struct move *move)
+{
+    unsigned char *to = scratch + move->at;
+    const unsigned char *from = move->operand->data;
+    if (!move->repeats)
+        copy_bytes(to, from, (size_t)move->count * move->bytes);
+    else if (move->bytes == 4)
+        repeat(to, from, 4, move->count);
+    else if (move->bytes == 8)
+        repeat(to, from, 8, move->count);
+    else
+        memset(to, *from, move->count);
 }
 
 static void run_tile(const struct plan *plan, size_t index, unsigned char *scratch)
 {
     const struct packed_tile *tile = &plan->tile[index];
     const struct move *move = tile->move, *end = move + tile->inputs;
-    for (; move < end; move++) {
-        if (move->repeats)
-            repeat(scratch + move->at, move->operand->data, move->bytes, move->count);
-        else
-            copy_bytes(scratch + move->at, move->operand->data, (size_t)move->count * move->bytes);
-    }
+    for (; move < end; move++)
+        bring(scratch, move);
     const struct place *place = plan->place;
     const bl__step *step = plan->steps->step, *last = step + plan->steps->step_count;
     for (; step < last; step++, place++) {

@@ -186,7 +186,8 @@ BL_API size_t bl_program_workspace_bound(const bl_program *program);
 BL_API bl_program_info bl_program_describe(const bl_program *program);
 
 /* Instruction `index` of a run, in their order; the one behind the last is the commit of the effects,
- * "commit", without those that an instruction writes to the state itself. Returns: the record; op is NULL
+ * "commit", without those that an instruction writes to the state itself. Element-wise ops of one program for
+ * several tensors are one, "mul+add x 20" for 20. Returns: the record; op is NULL
  * beyond that. Errors: none. Ownership: the texts are the program's. Threads: the context's. */
 BL_API bl_instruction_info bl_program_instruction(const bl_program *program, size_t index);
 

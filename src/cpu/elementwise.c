@@ -50,9 +50,10 @@ struct plan {
     int64_t rows_per_tile; /* > 1 where rows are short */
     int64_t most;          /* elements of a tile */
     int64_t part;          /* elements of a part: whole rows, or whole tiles of one row */
-    bool pays;             /* for threads */
-    size_t buffer_bytes;   /* of each */
-    size_t scratch_bytes;  /* of all, for one thread */
+    double nanoseconds;
+    bool pays;            /* for threads */
+    size_t buffer_bytes;  /* of each */
+    size_t scratch_bytes; /* of all, for one thread */
     size_t
         partial; /* where the accumulators of the parts stand in scratch, where there is a reduction, ... */
     size_t partial_bytes; /* ... and the size of one part's */
@@ -275,9 +276,9 @@ static void share_out(struct plan *plan, const bl__call *call)
     double bytes = 0;
     for (uint32_t k = 0; k < call->input_count + call->output_count; k++)
         bytes += (double)call->inputs[k]->count * (double)bl_dtype_size((bl_dtype)call->inputs[k]->dtype);
-    plan->pays = bl__pays_for_threads(call, bytes * BYTE_NANOSECONDS + (double)plan->count *
-                                                                           (double)plan->group->step_count *
-                                                                           STEP_NANOSECONDS);
+    plan->nanoseconds =
+        bytes * BYTE_NANOSECONDS + (double)plan->count * (double)plan->group->step_count * STEP_NANOSECONDS;
+    plan->pays = bl__pays_for_threads(call, plan->nanoseconds);
     if (row > PART) {
         plan->most = plan->most > PART ? PART : plan->most;
         plan->part = plan->group->reducer ? bl__reduce_block(plan->count) : PART / plan->most * plan->most;
@@ -300,11 +301,16 @@ static bool remember_steps(struct plan *plan, const bl__call *call, bl__arena *a
     return plan->bound && plan->slot;
 }
 
+static int64_t parts_of(const struct plan *plan)
+{
+    return plan->count > 0 ? (plan->count - 1) / plan->part + 1 : 0;
+}
+
 /* Every part leaves its accumulators behind the buffers. The lanes are those of the reduction alone
  * (reduce.c). */
 static void plan_reduction(struct plan *plan, size_t *scratch_bytes)
 {
-    int64_t parts = plan->count > 0 ? (plan->count - 1) / plan->part + 1 : 0;
+    int64_t parts = parts_of(plan);
     plan->mask = plan->count > BL__LANES ? BL__LANES - 1 : 0;
     plan->partial = *scratch_bytes;
     plan->partial_bytes = BL__LANES * plan->group->reducer->bytes;
@@ -629,12 +635,44 @@ static bl_status run_group(const bl__call *call)
         return BL_OK;
     }
     if (plan->count > 0 && (plan->pays || reducer))
-        bl__parallel(call, plan->pays, (plan->count + plan->part - 1) / plan->part, run_part, plan);
+        bl__parallel(call, plan->pays, parts_of(plan), run_part, plan);
     else if (plan->count > 0)
         run_range(call, plan, 0, plan->count, 0);
     if (reducer)
         finish(call, plan);
     return BL_OK;
+}
+
+/* ---- parts that another shares out ---- */
+
+bl__group_needs bl__group_needs_of(const bl__call *call)
+{
+    const struct plan *plan = call->plan;
+    int64_t parts = parts_of(plan);
+    return (bl__group_needs){
+        .parts = parts,
+        .nanoseconds = plan->nanoseconds,
+        .thread_bytes = plan->scratch_bytes,
+        .part_bytes = plan->group->reducer ? (size_t)(parts > 0 ? parts : 1) * plan->partial_bytes : 0};
+}
+
+void bl__group_set_scratch(const bl__call *call, size_t thread_bytes, size_t parts_at)
+{
+    struct plan *plan = call->plan;
+    plan->scratch_bytes = thread_bytes;
+    plan->partial = parts_at;
+}
+
+void bl__group_run_part(const bl__call *call, int64_t part, int worker)
+{
+    run_part(call, call->plan, part, worker);
+}
+
+void bl__group_finish(const bl__call *call)
+{
+    const struct plan *plan = call->plan;
+    if (plan->group->reducer)
+        finish(call, plan);
 }
 
 bl_status bl__elementwise_run(const bl__call *call, bl__tile tile)

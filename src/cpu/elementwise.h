@@ -22,6 +22,7 @@ typedef struct bl__step {
     uint8_t input[BL__TILE_INPUTS]; /* slots, all of earlier steps; 0 beyond the inputs */
     uint8_t bytes;                  /* of an element */
     bool is_output;
+    uint16_t attribute_bytes; /* of a step that comes from a node; UINT16_MAX for as many or more */
 } bl__step;
 
 typedef struct bl__group {
@@ -36,6 +37,21 @@ typedef struct bl__group {
 /* Runs a group: outputs of one shape, to which the inputs broadcast, and the reduction of a value. Where
  * there is a reduction, inputs are contiguous or one element. */
 extern const bl__kernel bl__kernel_group;
+
+/* What the run of a prepared group takes: parts of it (cut by shape alone) and nanoseconds, about; scratch of
+ * a thread; and scratch for what the parts leave, where there is a reduction. */
+typedef struct bl__group_needs {
+    int64_t parts;
+    double nanoseconds;
+    size_t thread_bytes, part_bytes;
+} bl__group_needs;
+bl__group_needs bl__group_needs_of(const bl__call *call);
+
+/* For a group whose parts are shared out by another: where in scratch they keep what they leave, and from
+ * where to where a thread's scratch is. Then, in a run: any parts in any order, and the end after all. */
+void bl__group_set_scratch(const bl__call *call, size_t thread_bytes, size_t parts_at);
+void bl__group_run_part(const bl__call *call, int64_t part, int worker);
+void bl__group_finish(const bl__call *call);
 
 /* Whether a group reads the elements of an input for the last time before, or when, it writes those of
  * an output. */

@@ -11,9 +11,10 @@
 #include "ops/attributes.h"
 
 enum {
-    COLUMNS = 128, /* results that are accumulated side by side */
-    FEW = 8,       /* a row shorter than this is not worth a call */
-    LARGEST = 16   /* bytes of an accumulator */
+    COLUMNS = 128,   /* results that are accumulated side by side */
+    FEW = 8,         /* a row shorter than this is not worth a call */
+    SMALL = 1 << 14, /* bytes that stay in the nearest cache however often they are read */
+    LARGEST = 16     /* bytes of an accumulator */
 };
 
 #define ELEMENT_NANOSECONDS 0.3
@@ -24,6 +25,7 @@ struct plan {
     bl__loop kept, reduced;
     bool columns; /* rows of kept elements rather than of reduced ones: they lie closer, or are longer */
     bool pays;    /* for threads */
+    bool at_once; /* the reducer has a way for all of it */
     int64_t mask;
     int64_t units, blocks; /* blocks of each unit */
     int64_t block;         /* elements of each result in a block */
@@ -71,6 +73,9 @@ bl_status bl__reduce_prepare(bl__call *call, bl__arena *arena, size_t *scratch_b
                      bl__loop_row(&plan->reduced) < FEW);
     plan->mask = !reducer->ordered && plan->reduced.count > BL__LANES ? BL__LANES - 1 : 0;
     share_out(plan, call);
+    plan->at_once = plan->columns && reducer->columns && plan->units == 1 && plan->reduced.rank == 1 &&
+                    bl__loop_step(&plan->kept, 0) == 1 &&
+                    plan->kept.count * plan->reduced.count <= SMALL / (int64_t)plan->input_bytes;
     *scratch_bytes = plan->blocks > 1 ? (size_t)(plan->units * plan->blocks) * plan->unit_bytes : 0;
     call->plan = plan;
     return BL_OK;
@@ -220,6 +225,11 @@ static void run_empty(const struct plan *plan, char *y)
 bl_status bl__reduce_run(const bl__call *call)
 {
     const struct plan *plan = call->plan;
+    if (plan->at_once) {
+        plan->reducer->columns(plan->kept.count, call->outputs[0]->data, call->inputs[0]->data,
+                               plan->reduced.count, bl__loop_step(&plan->reduced, 0), plan->mask);
+        return BL_OK;
+    }
     if (plan->kept.count == 0)
         return BL_OK;
     if (plan->reduced.count == 0)

@@ -34,6 +34,9 @@ typedef struct bl__reducer {
     void (*join)(int64_t n, void *lanes, const void *after);
     /* n results; the lanes of each are `pitch` accumulators apart. */
     void (*finish)(int64_t n, void *out, const void *lanes, int64_t count, int64_t pitch);
+    /* All of that at once for n results side by side, each of `rows` elements `step` apart; NULL where there
+     * is no quicker way. */
+    void (*columns)(int64_t n, void *out, const void *x, int64_t rows, int64_t step, int64_t mask);
 } bl__reducer;
 
 /* Plans a reduction by the reducer of the input's dtype (NULL: there is none), and runs it. */
@@ -42,70 +45,71 @@ bl_status bl__reduce_prepare(bl__call *call, bl__arena *arena, size_t *scratch_b
 bl_status bl__reduce_run(const bl__call *call);
 
 /* A reducer op_name: lane = combine(lane, of(x)) for elements x of `type`, with accumulators of type `wide`
- * that begin at `begin`, and results of type `result`. */
-#define BL__REDUCER(op, name, type, wide, result, begin, of, combine)                                        \
-    static void op##_start_##name(int64_t n, void *lanes)                                                    \
-    {                                                                                                        \
-        wide *lane = lanes;                                                                                  \
-        for (int64_t i = 0; i < n; i++)                                                                      \
-            lane[i] = (begin);                                                                               \
-    }                                                                                                        \
-                                                                                                             \
-    static void op##_across_##name(void *lanes, int64_t mask, int64_t n, const void *data, int64_t stride,   \
-                                   int64_t j)                                                                \
-    {                                                                                                        \
-        const type *x = data;                                                                                \
-        wide *lane = lanes, local[BL__LANES];                                                                \
-        int64_t i = 0;                                                                                       \
-        for (; i < n && (mask == 0 || stride != 1 || ((j + i) & mask) != 0); i++)                            \
-            lane[(j + i) & mask] = combine(lane[(j + i) & mask], (wide)of(x[i * stride]));                   \
-        if (n - i >= BL__LANES) {                                                                            \
-            memcpy(local, lane, sizeof(local));                                                              \
-            for (; i + BL__LANES <= n; i += BL__LANES)                                                       \
-                for (int k = 0; k < BL__LANES; k++)                                                          \
-                    local[k] = combine(local[k], (wide)of(x[i + k]));                                        \
-            memcpy(lane, local, sizeof(local));                                                              \
-        }                                                                                                    \
-        for (; i < n; i++)                                                                                   \
-            lane[(j + i) & mask] = combine(lane[(j + i) & mask], (wide)of(x[i]));                            \
-    }                                                                                                        \
-                                                                                                             \
-    static void op##_down_##name(void *lanes, int64_t n, const void *data, int64_t stride, int64_t j)        \
-    {                                                                                                        \
-        const type *x = data;                                                                                \
-        wide *lane = lanes;                                                                                  \
-        (void)j;                                                                                             \
-        if (stride == 1)                                                                                     \
-            for (int64_t i = 0; i < n; i++)                                                                  \
-                lane[i] = combine(lane[i], (wide)of(x[i]));                                                  \
-        else                                                                                                 \
-            for (int64_t i = 0; i < n; i++)                                                                  \
-                lane[i] = combine(lane[i], (wide)of(x[i * stride]));                                         \
-    }                                                                                                        \
-                                                                                                             \
-    static void op##_join_##name(int64_t n, void *lanes, const void *after)                                  \
-    {                                                                                                        \
-        const wide *more = after;                                                                            \
-        wide *lane = lanes;                                                                                  \
-        for (int64_t i = 0; i < n; i++)                                                                      \
-            lane[i] = combine(lane[i], more[i]);                                                             \
-    }                                                                                                        \
-                                                                                                             \
-    static void op##_finish_##name(int64_t n, void *out, const void *lanes, int64_t count, int64_t pitch)    \
-    {                                                                                                        \
-        const wide *lane = lanes;                                                                            \
-        result *y = out;                                                                                     \
-        for (int64_t i = 0; i < n; i++) {                                                                    \
-            wide total = lane[i];                                                                            \
-            for (int64_t k = 1; k < count; k++)                                                              \
-                total = combine(total, lane[k * pitch + i]);                                                 \
-            y[i] = (result)total;                                                                            \
-        }                                                                                                    \
-    }                                                                                                        \
-                                                                                                             \
-    static const bl__reducer op##_##name = {                                                                 \
-        sizeof(wide),      false, op##_start_##name, op##_across_##name, op##_down_##name, op##_join_##name, \
-        op##_finish_##name};
+ * that begin at `begin`, and results of type `result`; with a quicker way for columns, or NULL. */
+#define BL__REDUCER(op, name, type, wide, result, begin, of, combine, columns)                             \
+    static void op##_start_##name(int64_t n, void *lanes)                                                  \
+    {                                                                                                      \
+        wide *lane = lanes;                                                                                \
+        for (int64_t i = 0; i < n; i++)                                                                    \
+            lane[i] = (begin);                                                                             \
+    }                                                                                                      \
+                                                                                                           \
+    static void op##_across_##name(void *lanes, int64_t mask, int64_t n, const void *data, int64_t stride, \
+                                   int64_t j)                                                              \
+    {                                                                                                      \
+        const type *x = data;                                                                              \
+        wide *lane = lanes, local[BL__LANES];                                                              \
+        int64_t i = 0;                                                                                     \
+        for (; i < n && (mask == 0 || stride != 1 || ((j + i) & mask) != 0); i++)                          \
+            lane[(j + i) & mask] = combine(lane[(j + i) & mask], (wide)of(x[i * stride]));                 \
+        if (n - i >= BL__LANES) {                                                                          \
+            memcpy(local, lane, sizeof(local));                                                            \
+            for (; i + BL__LANES <= n; i += BL__LANES)                                                     \
+                for (int k = 0; k < BL__LANES; k++)                                                        \
+                    local[k] = combine(local[k], (wide)of(x[i + k]));                                      \
+            memcpy(lane, local, sizeof(local));                                                            \
+        }                                                                                                  \
+        for (; i < n; i++)                                                                                 \
+            lane[(j + i) & mask] = combine(lane[(j + i) & mask], (wide)of(x[i]));                          \
+    }                                                                                                      \
+                                                                                                           \
+    static void op##_down_##name(void *lanes, int64_t n, const void *data, int64_t stride, int64_t j)      \
+    {                                                                                                      \
+        const type *x = data;                                                                              \
+        wide *lane = lanes;                                                                                \
+        (void)j;                                                                                           \
+        if (stride == 1)                                                                                   \
+            for (int64_t i = 0; i < n; i++)                                                                \
+                lane[i] = combine(lane[i], (wide)of(x[i]));                                                \
+        else                                                                                               \
+            for (int64_t i = 0; i < n; i++)                                                                \
+                lane[i] = combine(lane[i], (wide)of(x[i * stride]));                                       \
+    }                                                                                                      \
+                                                                                                           \
+    static void op##_join_##name(int64_t n, void *lanes, const void *after)                                \
+    {                                                                                                      \
+        const wide *more = after;                                                                          \
+        wide *lane = lanes;                                                                                \
+        for (int64_t i = 0; i < n; i++)                                                                    \
+            lane[i] = combine(lane[i], more[i]);                                                           \
+    }                                                                                                      \
+                                                                                                           \
+    static void op##_finish_##name(int64_t n, void *out, const void *lanes, int64_t count, int64_t pitch)  \
+    {                                                                                                      \
+        const wide *lane = lanes;                                                                          \
+        result *y = out;                                                                                   \
+        for (int64_t i = 0; i < n; i++) {                                                                  \
+            wide total = lane[i];                                                                          \
+            for (int64_t k = 1; k < count; k++)                                                            \
+                total = combine(total, lane[k * pitch + i]);                                               \
+            y[i] = (result)total;                                                                          \
+        }                                                                                                  \
+    }                                                                                                      \
+                                                                                                           \
+    static const bl__reducer op##_##name = {sizeof(wide),       false,                                     \
+                                            op##_start_##name,  op##_across_##name,                        \
+                                            op##_down_##name,   op##_join_##name,                          \
+                                            op##_finish_##name, columns};
 
 /* The kernel of an op, and lists of the reducers that it can have. */
 #define BL__REDUCE_KERNEL(op, ...)                                                         \

@@ -11,15 +11,15 @@
 #define LARGER(a, x)  BL__LARGER(x, a)
 #define SMALLER(a, x) ((((x) < (a)) | ((x) != (x))) ? (x) : (a))
 
-BL__REDUCER(max, f32, float, float, float, -INFINITY, SELF, LARGER)
-BL__REDUCER(max, f64, double, double, double, -INF, SELF, LARGER)
-BL__REDUCER(max, i32, int32_t, int32_t, int32_t, INT32_MIN, SELF, LARGER)
-BL__REDUCER(max, i64, int64_t, int64_t, int64_t, INT64_MIN, SELF, LARGER)
+BL__REDUCER(max, f32, float, float, float, -INFINITY, SELF, LARGER, NULL)
+BL__REDUCER(max, f64, double, double, double, -INF, SELF, LARGER, NULL)
+BL__REDUCER(max, i32, int32_t, int32_t, int32_t, INT32_MIN, SELF, LARGER, NULL)
+BL__REDUCER(max, i64, int64_t, int64_t, int64_t, INT64_MIN, SELF, LARGER, NULL)
 
-BL__REDUCER(min, f32, float, float, float, INFINITY, SELF, SMALLER)
-BL__REDUCER(min, f64, double, double, double, INF, SELF, SMALLER)
-BL__REDUCER(min, i32, int32_t, int32_t, int32_t, INT32_MAX, SELF, SMALLER)
-BL__REDUCER(min, i64, int64_t, int64_t, int64_t, INT64_MAX, SELF, SMALLER)
+BL__REDUCER(min, f32, float, float, float, INFINITY, SELF, SMALLER, NULL)
+BL__REDUCER(min, f64, double, double, double, INF, SELF, SMALLER, NULL)
+BL__REDUCER(min, i32, int32_t, int32_t, int32_t, INT32_MAX, SELF, SMALLER, NULL)
+BL__REDUCER(min, i64, int64_t, int64_t, int64_t, INT64_MAX, SELF, SMALLER, NULL)
 
 /* The place of the first element beyond all others, or of the first NaN: what comes later must be beyond the
  * best so far, or a NaN before there is one. */
@@ -83,7 +83,8 @@ BL__REDUCER(min, i64, int64_t, int64_t, int64_t, INT64_MAX, SELF, SMALLER)
                                             op##_across_##name,                                            \
                                             op##_down_##name,                                              \
                                             op##_join_##name,                                              \
-                                            op##_finish_##name};
+                                            op##_finish_##name,                                            \
+                                            NULL};
 
 PLACE(argmax, f32, float, -INFINITY, >)
 PLACE(argmax, f64, double, -INF, >)

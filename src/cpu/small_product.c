@@ -17,6 +17,14 @@ enum {
 #define VECTOR_NANOSECONDS 0.3
 #define COPY_NANOSECONDS   0.5
 
+/* Before a loop of a number of turns that is known where it is compiled, over sums that are to stay in
+ * registers: the compiler keeps an array there only where it has no loops over it left. */
+#if defined(__clang__)
+#define UNROLLED _Pragma("clang loop unroll(full)")
+#else
+#define UNROLLED _Pragma("GCC unroll 16")
+#endif
+
 /* What a panel is multiplied with, and into what. */
 #define PANEL_OF(name, type)                                                            \
     struct panel_##name {                                                               \
@@ -41,20 +49,29 @@ PANEL_OF(f64, double)
         vector_##name sum[TALL_ROWS][PANEL];                                                             \
         const int64_t a_row = panel->a_steps.row, width = full ? vectors * LANES : panel->width;         \
         const type *a = panel->a + row * a_row, *b = panel->b;                                           \
-        for (int r = 0; r < rows; r++)                                                                   \
+        UNROLLED                                                                                         \
+        for (int r = 0; r < rows; r++) {                                                                 \
+            UNROLLED                                                                                     \
             for (int v = 0; v < vectors; v++)                                                            \
                 sum[r][v] = zero_##name();                                                               \
+        }                                                                                                \
         for (int64_t p = 0; p < panel->k; p++, a += panel->a_steps.column, b += panel->b_row) {          \
             vector_##name columns[PANEL];                                                                \
+            UNROLLED                                                                                     \
             for (int v = 0; v < vectors; v++)                                                            \
                 columns[v] = load_##name(b + v * LANES, width - v * LANES);                              \
-            for (int r = 0; r < rows; r++)                                                               \
+            UNROLLED                                                                                     \
+            for (int r = 0; r < rows; r++) {                                                             \
+                UNROLLED                                                                                 \
                 for (int v = 0; v < vectors; v++)                                                        \
                     sum[r][v] = add_times_##name(sum[r][v], columns[v], a[r * a_row]);                   \
+            }                                                                                            \
         }                                                                                                \
+        UNROLLED                                                                                         \
         for (int r = 0; r < rows; r++) {                                                                 \
             type *c = panel->c + (row + r) * panel->c_steps.row;                                         \
             if (panel->c_steps.column == 1) {                                                            \
+                UNROLLED                                                                                 \
                 for (int v = 0; v < vectors; v++) {                                                      \
                     int64_t left = width - v * LANES;                                                    \
                     if (panel->add)                                                                      \
@@ -64,6 +81,7 @@ PANEL_OF(f64, double)
                 continue;                                                                                \
             }                                                                                            \
             type one[PANEL * LANES] = {0};                                                               \
+            UNROLLED                                                                                     \
             for (int v = 0; v < vectors; v++)                                                            \
                 store_##name(one + v * LANES, LANES, sum[r][v]);                                         \
             for (int64_t j = 0; j < width; j++)                                                          \
@@ -104,6 +122,101 @@ PANEL_OF(f64, double)
 BLOCK(f32, float)
 BLOCK(f64, double)
 
+/* Small blocks of a matrix turned round: rows of it, `step` apart, to columns, `to_step` apart. */
+#define LANES_OF_16(type) (16 / (int)sizeof(type))
+#if defined(__clang__)
+#define PICK(type, a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
+#else
+#define PICK(type, a, b, ...) __builtin_shuffle(a, b, (type){__VA_ARGS__})
+#endif
+typedef float four_f32 __attribute__((vector_size(16)));
+typedef int32_t four_i32 __attribute__((vector_size(16)));
+typedef double two_f64 __attribute__((vector_size(16)));
+typedef int64_t two_i64 __attribute__((vector_size(16)));
+
+static inline void turn_f32(const float *from, int64_t step, float *to, int64_t to_step)
+{
+    four_f32 row[4];
+    for (int i = 0; i < 4; i++)
+        memcpy(&row[i], from + i * step, sizeof(row[i]));
+    four_f32 even = PICK(four_i32, row[0], row[2], 0, 4, 1, 5),
+             odd = PICK(four_i32, row[1], row[3], 0, 4, 1, 5);
+    four_f32 even_end = PICK(four_i32, row[0], row[2], 2, 6, 3, 7),
+             odd_end = PICK(four_i32, row[1], row[3], 2, 6, 3, 7);
+    row[0] = PICK(four_i32, even, odd, 0, 4, 1, 5);
+    row[1] = PICK(four_i32, even, odd, 2, 6, 3, 7);
+    row[2] = PICK(four_i32, even_end, odd_end, 0, 4, 1, 5);
+    row[3] = PICK(four_i32, even_end, odd_end, 2, 6, 3, 7);
+    for (int i = 0; i < 4; i++)
+        memcpy(to + i * to_step, &row[i], sizeof(row[i]));
+}
+
+static inline void turn_f64(const double *from, int64_t step, double *to, int64_t to_step)
+{
+    two_f64 row[2];
+    for (int i = 0; i < 2; i++)
+        memcpy(&row[i], from + i * step, sizeof(row[i]));
+    two_f64 first = PICK(two_i64, row[0], row[1], 0, 2), second = PICK(two_i64, row[0], row[1], 1, 3);
+    memcpy(to, &first, sizeof(first));
+    memcpy(to + to_step, &second, sizeof(second));
+}
+
+/* Columns of B, k elements each, as rows of `width`. */
+#define PACK(name, type)                                                                          \
+    static void pack_##name(const type *b, int64_t row, int64_t column, int64_t k, int64_t width, \
+                            type *packed)                                                         \
+    {                                                                                             \
+        const int64_t lanes = LANES_OF_16(type);                                                  \
+        int64_t q = 0;                                                                            \
+        for (; row == 1 && q + lanes <= width; q += lanes) {                                      \
+            int64_t p = 0;                                                                        \
+            for (; p + lanes <= k; p += lanes)                                                    \
+                turn_##name(b + p + q * column, column, packed + p * width + q, width);           \
+            for (; p < k; p++)                                                                    \
+                for (int64_t i = q; i < q + lanes; i++)                                           \
+                    packed[p * width + i] = b[p + i * column];                                    \
+        }                                                                                         \
+        for (; q < width; q++)                                                                    \
+            for (int64_t p = 0; p < k; p++)                                                       \
+                packed[p * width + q] = b[p * row + q * column];                                  \
+    }
+PACK(f32, float)
+PACK(f64, double)
+
+/* The sum of a vector's lanes: the first half takes the second, and so on. */
+static inline float sum_lanes_f32(vector_f32 x)
+{
+    enum {
+        PARTS = sizeof(x) / sizeof(four_f32)
+    };
+    four_f32 part[PARTS];
+    memcpy(part, &x, sizeof(x));
+    UNROLLED
+    for (int half = PARTS / 2; half > 0; half /= 2) {
+        UNROLLED
+        for (int i = 0; i < half; i++)
+            part[i] += part[i + half];
+    }
+    part[0] += PICK(four_i32, part[0], part[0], 2, 3, 0, 1);
+    return part[0][0] + part[0][1];
+}
+
+static inline double sum_lanes_f64(vector_f64 x)
+{
+    enum {
+        PARTS = sizeof(x) / sizeof(two_f64)
+    };
+    two_f64 part[PARTS];
+    memcpy(part, &x, sizeof(x));
+    UNROLLED
+    for (int half = PARTS / 2; half > 0; half /= 2) {
+        UNROLLED
+        for (int i = 0; i < half; i++)
+            part[i] += part[i + half];
+    }
+    return part[0][0] + part[0][1];
+}
+
 /* One sum over p for each row of C, in lanes that are added in pairs at the end. */
 #define DOTS(name, type)                                                                                     \
     static type dot_##name(int64_t n, const type *a, const type *b)                                          \
@@ -112,7 +225,6 @@ BLOCK(f64, double)
             LANES = sizeof(vector_##name) / sizeof(type)                                                     \
         };                                                                                                   \
         vector_##name sum[PANEL] = {zero_##name(), zero_##name()};                                           \
-        type lane[LANES];                                                                                    \
         for (int64_t p = 0; p < n; p += PANEL * LANES) {                                                     \
             sum[0] = add_product_##name(sum[0], load_##name(a + p, n - p), load_##name(b + p, n - p));       \
             int64_t next = p + LANES;                                                                        \
@@ -120,11 +232,7 @@ BLOCK(f64, double)
                 sum[1] = add_product_##name(sum[1], load_##name(a + next, n - next),                         \
                                             load_##name(b + next, n - next));                                \
         }                                                                                                    \
-        store_##name(lane, LANES, sum[0] + sum[1]);                                                          \
-        for (int half = LANES / 2; half > 0; half /= 2)                                                      \
-            for (int i = 0; i < half; i++)                                                                   \
-                lane[i] += lane[i + half];                                                                   \
-        return lane[0];                                                                                      \
+        return sum_lanes_##name(sum[0] + sum[1]);                                                            \
     }                                                                                                        \
                                                                                                              \
     /* The same sums for rows that lie side by side: what was a lane is a vector of rows. */                 \
@@ -201,9 +309,7 @@ BLOCK(f64, double)
                                          width,                                                              \
                                          product->add};                                                      \
             if (product->b.column != 1) {                                                                    \
-                for (int64_t q = 0; q < width; q++)                                                          \
-                    for (int64_t p = 0; p < product->k; p++)                                                 \
-                        packed[p * width + q] = panel.b[p * product->b.row + q * product->b.column];         \
+                pack_##name(panel.b, product->b.row, product->b.column, product->k, width, packed);          \
                 panel.b = packed;                                                                            \
                 panel.b_row = width;                                                                         \
             }                                                                                                \

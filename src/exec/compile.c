@@ -1,4 +1,5 @@
 /* Compiling: from the nodes that the outputs need to instructions over storages. */
+#include "exec/batch.h"
 #include "exec/cache.h"
 #include "exec/lower.h"
 #include "exec/order.h"
@@ -232,6 +233,7 @@ static void free_lowering(bl__lowering *l)
     bl__release(l->allocator, l->first_value, (size_t)l->node_count, sizeof(*l->first_value));
     bl__release(l->allocator, l->used_outputs, (size_t)l->node_count, sizeof(*l->used_outputs));
     bl__release(l->allocator, l->lifetimes, l->lifetime_capacity, sizeof(*l->lifetimes));
+    bl__release(l->allocator, l->candidates, l->candidate_capacity, sizeof(*l->candidates));
     bl__release(l->allocator, l->state_table, l->state_table_size, sizeof(*l->state_table));
 }
 
@@ -348,7 +350,7 @@ static void build(bl__lowering *l, bl_tensor *const *outputs, size_t count)
         bl__lower_output(l, outputs[i]);
     if (!bl__lowering_ok(l))
         return;
-    if (!bl__order(l)) {
+    if (!bl__order(l) || !bl__batch(l)) {
         bl__lower_out_of_memory(l);
         return;
     }

@@ -189,7 +189,7 @@ static bool add_op(bl__lowering *l, const bl__node *node, const bl__kernel *kern
                                                        outputs, (size_t)op->output_count, attributes);
     if (instruction && op->compute)
         instruction->call.plan = bl__user_plan(l, op, instruction);
-    return instruction && (!op->compute || instruction->call.plan);
+    return instruction && (!op->compute || instruction->call.plan) && bl__note_single(l, node);
 }
 
 static void lower_op(bl__lowering *l, const bl__node *node)

@@ -25,6 +25,14 @@ enum {
     BL__NAME_CACHE = 64
 };
 
+/* An element-wise instruction that may be made one with others: see batch.h. */
+typedef struct bl__candidate {
+    const bl__group *steps;
+    uint64_t hash;        /* of the steps and the dtypes of inputs */
+    uint32_t instruction; /* an index */
+    uint32_t batch;       /* an index + 1; 0 for none */
+} bl__candidate;
+
 typedef struct bl__lowering {
     bl_program *program;
     bl_graph *graph;
@@ -42,6 +50,8 @@ typedef struct bl__lowering {
     size_t lifetime_capacity;
     size_t *state_table; /* open addressing: index of a state + 1, by parameter id */
     size_t state_table_size;
+    bl__candidate *candidates;
+    size_t candidate_count, candidate_capacity;
     bl__dims dims[BL__DIMS_CACHE];
     bl__named names[BL__NAME_CACHE];
     const bl__scope *scope; /* the last one whose path was copied */
@@ -83,6 +93,8 @@ bl__instruction *bl__add_instruction(bl__lowering *l, const bl__node *node, cons
                                      const bl__kernel *kernel, bl__operand *const *inputs, size_t input_count,
                                      bl__operand *const *outputs, size_t output_count,
                                      const void *attributes);
+/* Has its kernel prepare an instruction, and sees to its scratch; false when it refuses. */
+bool bl__prepare_instruction(bl_program *program, bl__instruction *instruction);
 /* Appends a copy: the same elements, contiguous, in a workspace storage of their own. NULL without memory,
  * reported. */
 bl__operand *bl__copy_value(bl__lowering *l, const bl__node *node, bl__operand *from);
@@ -91,6 +103,9 @@ bl__operand *bl__copy_value(bl__lowering *l, const bl__node *node, bl__operand *
 
 /* Lowers the members of a group as one instruction. */
 void bl__lower_group(bl__lowering *l, const bl__fusion_group *group);
+/* Notes what the last instruction, a single op of the node, computes, if that is element-wise; false without
+ * memory. */
+bool bl__note_single(bl__lowering *l, const bl__node *node);
 
 /* ---- lower_user.c ---- */
 

@@ -1,6 +1,6 @@
 /* Lowering a group of element-wise nodes: its steps, and the values that others need. */
 #include "cpu/reduce.h"
-#include "exec/lower.h"
+#include "exec/batch.h"
 #include "graph/text.h"
 
 #include <string.h>
@@ -32,7 +32,9 @@ static bool set_step(bl__lowering *l, const bl__fusion_group *group, const bl__n
                        .attributes = attributes,
                        .input_count = (uint8_t)node->input_count,
                        .bytes = (uint8_t)bl_dtype_size(dtype),
-                       .is_output = l->fusion.nodes[node->id].is_used};
+                       .is_output = l->fusion.nodes[node->id].is_used,
+                       .attribute_bytes =
+                           op->attributes_size <= UINT16_MAX ? (uint16_t)op->attributes_size : UINT16_MAX};
     for (size_t i = 0; i < node->input_count; i++)
         step->input[i] = slot_of(group, node->inputs[i]);
     return true;
@@ -115,11 +117,25 @@ static bool add_group(bl__lowering *l, const bl__fusion_group *group)
     if (group->reduction)
         outputs[output_count++] = bl__value_of(l, &l->graph->nodes[group->reduction - 1]->outputs[0]);
     return bl__add_instruction(l, last, name, &bl__kernel_group, inputs, group->input_count, outputs,
-                               output_count, steps) != NULL;
+                               output_count, steps) &&
+           bl__note_steps(l, steps);
 }
 
 void bl__lower_group(bl__lowering *l, const bl__fusion_group *group)
 {
     if (!add_group(l, group) && bl__lowering_ok(l))
         bl__lower_out_of_memory(l);
+}
+
+bool bl__note_single(bl__lowering *l, const bl__node *node)
+{
+    uint32_t index = l->fusion.nodes[node->id].group;
+    if (!index || !bl__notes_steps(l))
+        return true;
+    const bl__fusion_group *group = &l->fusion.groups[index - 1];
+    bl__group *steps = bl__arena_take(&l->program->arena, offsetof(bl__group, step) + sizeof(bl__step));
+    if (!steps || !set_step(l, group, node, &steps->step[0]) || !set_space(l, group, steps))
+        return false;
+    steps->step_count = 1;
+    return bl__note_steps(l, steps);
 }

@@ -14,7 +14,9 @@
 #include <string.h>
 
 enum {
-    LITTLE = 4096 /* a part of 1 / LITTLE of all bytes */
+    LITTLE = 4096,        /* a part of 1 / LITTLE of all bytes */
+    LEAST_WON = 32 * 1024 /* bytes, of the first cache: for less the recorded order stays, in which batch.h
+                             finds more to do at once */
 };
 
 typedef struct ordering {
@@ -36,9 +38,10 @@ typedef struct ordering {
     uint32_t *state; /* by storage: of a new value that may be written where the old one is, the
                         state + 1 */
     int64_t *alive;
-    size_t begun, ended; /* of the queue, which goes round */
-    size_t failing;      /* instructions that may fail and are not placed */
-    size_t little;       /* bytes that do not count: what others wait for may be as small as a step size */
+    bl__candidate *moved, **candidates; /* see move_candidates */
+    size_t begun, ended;                /* of the queue, which goes round */
+    size_t failing;                     /* instructions that may fail and are not placed */
+    size_t little; /* bytes that do not count: what others wait for may be as small as a step size */
 } ordering;
 
 /* ---- what is walked over ---- */
@@ -57,7 +60,10 @@ static bool make_room(ordering *o)
     o->uses = bl__allocate(a, o->operands, sizeof(*o->uses));
     o->is_placed = bl__allocate(a, 2 * o->count, sizeof(*o->is_placed));
     o->alive = bl__allocate(a, o->count, sizeof(*o->alive));
-    if (!o->recorded || !o->from || !o->order || !o->maker || !o->uses || !o->is_placed || !o->alive)
+    o->moved = bl__allocate(a, o->count, sizeof(*o->moved));
+    o->candidates = bl__allocate(a, o->count, sizeof(bl__candidate *));
+    if (!o->recorded || !o->from || !o->order || !o->maker || !o->uses || !o->is_placed || !o->alive ||
+        !o->moved || !o->candidates)
         return false;
     o->first = o->order + o->count;
     o->missing = o->first + o->count;
@@ -81,6 +87,8 @@ static void release_room(const ordering *o)
     bl__release(a, o->uses, o->operands, sizeof(*o->uses));
     bl__release(a, o->is_placed, 2 * o->count, sizeof(*o->is_placed));
     bl__release(a, o->alive, o->count, sizeof(*o->alive));
+    bl__release(a, o->moved, o->count, sizeof(*o->moved));
+    bl__release(a, o->candidates, o->count, sizeof(bl__candidate *));
 }
 
 /* Finds makers and uses in the order that is walked over. */
@@ -368,6 +376,24 @@ static bool find_order(ordering *o)
     return found;
 }
 
+/* Has the candidates for batches, which are in the order of their instructions, follow them. */
+static void move_candidates(const ordering *o)
+{
+    const bl__lowering *l = o->l;
+    bl__candidate **of = o->candidates;
+    memset(of, 0, o->count * sizeof(bl__candidate *));
+    memcpy(o->moved, l->candidates, l->candidate_count * sizeof(*o->moved));
+    for (size_t i = 0; i < l->candidate_count; i++)
+        of[o->moved[i].instruction] = &o->moved[i];
+    size_t to = 0;
+    for (size_t i = 0; i < o->count; i++) {
+        if (!of[o->first[i]])
+            continue;
+        l->candidates[to] = *of[o->first[i]];
+        l->candidates[to++].instruction = (uint32_t)i;
+    }
+}
+
 bool bl__order(bl__lowering *l)
 {
     bl_program *p = l->program;
@@ -381,8 +407,10 @@ bool bl__order(bl__lowering *l)
         done = plan(&o, &before);
         take_order(&o, o.first);
         done = done && plan(&o, &after);
-        if (after >= before)
+        if (after + LEAST_WON > before)
             take_order(&o, NULL);
+        else
+            move_candidates(&o);
     } else if (done)
         take_order(&o, NULL);
     release_room(&o);

@@ -1,7 +1,7 @@
 /* Where a result may be written over what it is made from: a new value of a state straight into the state,
  * which saves a copy of each and the pass that commits it, and any result over a value that dies with it. */
 #include "exec/overwrite.h"
-#include "cpu/elementwise.h"
+#include "cpu/groups.h"
 #include "cpu/kernels.h"
 
 bool bl__same_layout(const bl__operand *a, const bl__operand *b)
@@ -19,30 +19,59 @@ bool bl__same_layout(const bl__operand *a, const bl__operand *b)
     return true;
 }
 
+bl__operand_range bl__inputs_of(const bl__instruction *instruction, size_t output)
+{
+    const bl__call *call = &instruction->call;
+    if (instruction->kernel != &bl__kernel_groups)
+        return (bl__operand_range){0, call->input_count};
+    const bl__call *member = ((const bl__groups *)call->attributes)->member;
+    size_t first = output / member->output_count * member->input_count;
+    return (bl__operand_range){first, first + member->input_count};
+}
+
+bl__operand_range bl__outputs_beside(const bl__instruction *instruction, size_t output)
+{
+    const bl__call *call = &instruction->call;
+    if (instruction->kernel != &bl__kernel_groups)
+        return (bl__operand_range){0, call->output_count};
+    size_t own = ((const bl__groups *)call->attributes)->member->output_count;
+    return (bl__operand_range){output / own * own, (output / own + 1) * own};
+}
+
 /* Whether the kernel reads an element of the input for the last time before, or when, it writes that of the
- * output. */
+ * output. Both are of one member, where there are several. */
 static bool reads_before(const bl__instruction *instruction, size_t input, size_t output)
 {
+    const bl__call *call = &instruction->call;
     if (input < BL__IN_PLACE_INPUTS && (instruction->kernel->flags & BL__IN_PLACE_OF(input)))
         return true;
     if (!(instruction->kernel->flags & BL__IN_PLACE))
         return false;
-    return instruction->kernel == &bl__kernel_group
-               ? bl__group_reads_before(instruction->call.attributes, (int)input, (int)output)
-               : instruction->call.output_count == 1;
+    if (instruction->kernel == &bl__kernel_group)
+        return bl__group_reads_before(call->attributes, (int)input, (int)output);
+    if (instruction->kernel != &bl__kernel_groups)
+        return call->output_count == 1;
+    const bl__groups *groups = call->attributes;
+    return !groups->is_shared[input] &&
+           bl__group_reads_before(groups->steps, (int)(input % groups->member->input_count),
+                                  (int)(output % groups->member->output_count));
 }
 
 bool bl__may_overwrite(const bl_program *p, const bl__instruction *instruction, size_t root, size_t output)
 {
     const bl__call *call = &instruction->call;
-    for (size_t i = 0; i < call->input_count; i++) {
+    bl__operand_range own = bl__inputs_of(instruction, output);
+    bool is_read = false;
+    for (size_t i = own.first; i < own.end; i++) {
         const bl__operand *input = call->inputs[i];
-        if (p->storages[input->storage].root == root &&
-            (input->offset != 0 || !bl__same_layout(input, call->outputs[output]) ||
-             !reads_before(instruction, i, output)))
+        if (p->storages[input->storage].root != root)
+            continue;
+        if (input->offset != 0 || !bl__same_layout(input, call->outputs[output]) ||
+            !reads_before(instruction, i, output))
             return false;
+        is_read = true;
     }
-    return true;
+    return is_read;
 }
 
 /* ---- states ---- */
@@ -124,7 +153,7 @@ static bool may_write_state(const bl_program *p, const bl__lifetime *lifetimes, 
         (state->read && lifetimes[state->storage].last > maker))
         return false;
     const bl__instruction *instruction = &p->instructions[maker];
-    return !state->read ||
+    return !state->read || lifetimes[state->storage].last < maker ||
            bl__may_overwrite(p, instruction, state->storage, output_of(instruction, effect->value));
 }
 

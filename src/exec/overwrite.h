@@ -8,6 +8,15 @@
  * each. */
 bool bl__same_layout(const bl__operand *a, const bl__operand *b);
 
+/* Some of an instruction's operands, one after the other. */
+typedef struct bl__operand_range {
+    size_t first, end;
+} bl__operand_range;
+
+/* The inputs that an output is made from, and the outputs that are made from them. */
+bl__operand_range bl__inputs_of(const bl__instruction *instruction, size_t output);
+bl__operand_range bl__outputs_beside(const bl__instruction *instruction, size_t output);
+
 /* Whether an output may stand in the memory of a storage as far as the instruction itself is concerned: it
  * covers what it reads there in the same layout, and has read each element for the last time when it writes
  * it. */

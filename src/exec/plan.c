@@ -25,13 +25,15 @@ static size_t in_place(const bl_program *p, const bl__lifetime *lifetimes, const
 {
     const bl__call *call = &instruction->call;
     size_t bytes = lifetimes[call->outputs[output]->storage].bytes;
-    bool allowed = (instruction->kernel->flags & BL__IN_PLACE_ANY) && !instruction->is_beside && bytes > 0;
-    for (size_t i = 0; i < call->input_count && allowed; i++) {
+    bl__operand_range inputs = bl__inputs_of(instruction, output),
+                      outputs = bl__outputs_beside(instruction, output);
+    bool may = (instruction->kernel->flags & BL__IN_PLACE_ANY) && !instruction->is_beside && bytes > 0;
+    for (size_t i = inputs.first; i < inputs.end && may; i++) {
         size_t root = p->storages[call->inputs[i]->storage].root;
         const bl__lifetime *lifetime = &lifetimes[root];
         bool free =
             p->storages[root].place == BL__WORKSPACE && lifetime->last == index && lifetime->bytes == bytes;
-        for (size_t o = 0; o < output && free; o++)
+        for (size_t o = outputs.first; o < output && free; o++)
             free = p->storages[call->outputs[o]->storage].root != root;
         if (free && bl__may_overwrite(p, instruction, root, output))
             return root;

@@ -6,7 +6,7 @@
 #ifndef BOWLINE_EXEC_STRAND_H
 #define BOWLINE_EXEC_STRAND_H
 
-#include "exec/program.h"
+#include "exec/plan.h"
 
 /* One band. Strand s has the instructions members[ends[s - 1]] .. members[ends[s] - 1], counted from the
  * band's first; the strand that takes longest comes first. */

@@ -198,6 +198,32 @@ Test(reduce, sums_have_the_same_bits_in_any_layout)
         }
 }
 
+/* Columns of a small matrix, whose sums have a way of their own, are as good as rows. */
+Test(reduce, sums_of_small_columns_have_the_bits_of_rows)
+{
+    const bl__reduce_attributes down = {1, 0}, across = {2, 0};
+    for (bl_dtype t = BL_F32; t <= BL_F64; t++)
+        for (int64_t rows = 1; rows <= 40; rows += rows < 10 ? 1 : 5)
+            for (int64_t columns = 1; columns <= 33; columns += 4) {
+                tensor *x = new_tensor(t, BL_SHAPE(rows, columns), PLAIN);
+                tensor *turned = new_tensor(t, BL_SHAPE(columns, rows), PLAIN);
+                tensor *sums[2] = {new_tensor(t, BL_SHAPE(columns), PLAIN),
+                                   new_tensor(t, BL_SHAPE(columns), PLAIN)};
+                set_rough(x);
+                for (int64_t i = 0; i < rows * columns; i++)
+                    set(turned, i % columns * rows + i / columns, get(x, i));
+                cr_assert_eq(call_kernel(BL__KEY_sum, &x, 1, sums[0], &down), BL_OK);
+                cr_assert_eq(call_kernel(BL__KEY_sum, &turned, 1, sums[1], &across), BL_OK);
+                for (int64_t k = 0; k < columns; k++)
+                    cr_assert_eq(get(sums[0], k), get(sums[1], k), "%d rows, column %d of %d", (int)rows,
+                                 (int)k, (int)columns);
+                free_tensor(x);
+                free_tensor(turned);
+                free_tensor(sums[0]);
+                free_tensor(sums[1]);
+            }
+}
+
 /* More elements a result than one block has: sums that are exact, and places in every block. */
 Test(reduce, several_blocks)
 {

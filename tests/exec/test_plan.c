@@ -258,7 +258,7 @@ static void follow(chain *c, bl_context *context, bl_graph *graph, bl_program **
     c->value = bl_item(*program, y);
     c->slope = bl_item(*program, slope);
     DEMAND(bl_program_instruction_count(*program) >=
-           2 * (size_t)c->length / 32); /* the most steps of a group */
+           (size_t)c->length / 32); /* the most steps of a group; each of the slope runs with one of y */
     DEMAND(nowhere && bl_draw_dot(&slope, 1, NULL, nowhere) == BL_OK);
 }
 

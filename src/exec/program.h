@@ -120,7 +120,7 @@ struct bl_program {
     bl_precision precision;
     bl__device device; /* whose kernels run it: those of environment.kernels */
     bl__instruction *instructions;
-    bl__operand **operands; /* of all instructions, in their order; a value is one of the arena's */
+    bl__operand **operands; /* of all instructions, each one's together; values of the arena's */
     bl__storage *storages;
     bl__state *states;
     bl__input *inputs;

@@ -275,6 +275,15 @@ static const bl_error *malformed(bench *b)
     return bl_context_error(b->context);
 }
 
+static const bl_error *budget(bench *b)
+{
+    bl_compile_options options = bl_compile_defaults();
+    bl_tensor *y = bl_neg(bl_input(b->graph, "x", BL_F32, BL_SHAPE(16)));
+    options.memory_budget = 63;
+    b->program = bl_compile_list(b->context, &y, 1, &options);
+    return bl_program_error(b->program);
+}
+
 static const bl_error *memory(bench *b)
 {
     failing_allocator_fail(&b->memory, 1, false);
@@ -304,6 +313,7 @@ static const struct way {
     {BL_ERR_UNSUPPORTED, unsupported, {"bl_mystery: ", "kernel", "(odd, "}},
     {BL_ERR_IO, io, {"bl_draw_dot: "}},
     {BL_ERR_FORMAT, malformed, {"bl_tensor_file_open: ", "bowline-error-", "too few"}},
+    {BL_ERR_BUDGET, budget, {"bl_compile: ", "at least", "the budget of 63"}},
     {BL_ERR_MEMORY, memory, {"bl_full: "}},
 };
 

@@ -187,8 +187,8 @@ BL_API bl_program_info bl_program_describe(const bl_program *program);
 
 /* Instruction `index` of a run, in their order; the one behind the last is the commit of the effects,
  * "commit", without those that an instruction writes to the state itself. Element-wise ops of one program for
- * several tensors are one, "mul+add x 20" for 20. Returns: the record; op is NULL
- * beyond that. Errors: none. Ownership: the texts are the program's. Threads: the context's. */
+ * several tensors are one, "mul+add x 20" for 20. Returns: the record; op is NULL beyond that. Errors: none.
+ * Ownership: the texts are the program's. Threads: the context's. */
 BL_API bl_instruction_info bl_program_instruction(const bl_program *program, size_t index);
 
 /* Writes the list of instructions with shapes, offsets and labels, a line each, into text, terminated when

@@ -195,7 +195,7 @@ typedef struct bl__standardize_attributes { /* standardize, layer_norm, rms_norm
     int64_t axes;                           /* the last so many make a row */
     int64_t centered;                       /* whether the mean is taken off */
     double eps;
-    int64_t weighted, biased; /* layer_norm, rms_norm: which of the two there are */
+    int64_t weighted, biased; /* which of the two there are */
 } bl__standardize_attributes;
 
 typedef struct bl__group_norm_attributes { /* group_norm, instance_norm */

@@ -1,6 +1,7 @@
 /* Reductions over any axes of any strides by functions of whole rows: see row_reduce.h. */
 #include "cpu/row_reduce.h"
 #include "cpu/loop.h"
+#include "cpu/row_parts.h"
 #include "ops/attributes.h"
 
 enum {
@@ -13,6 +14,8 @@ struct plan {
     bl__loop kept, reduced;
     int64_t together; /* rows that are packed at a time; 0: they are contiguous as they stand */
     bool columns;     /* elements of neighbouring rows lie closer than those of one */
+    bool shared;      /* rows lie one step apart and are shared out among threads */
+    bl__row_parts parts;
     size_t bytes;
 };
 
@@ -45,6 +48,9 @@ bl_status bl__row_reduce_prepare(bl__call *call, bl__arena *arena, size_t *scrat
         plan->together = most < row ? most : row;
         *scratch_bytes = (size_t)plan->together * row_bytes; /* no more than PACKED_BYTES, or one row */
     }
+    plan->shared = plan->together == 0 && plan->kept.rank <= 1;
+    if (plan->shared)
+        plan->parts = bl__row_parts_of(call, plan->kept.count, n, 1);
     call->plan = plan;
     return BL_OK;
 }
@@ -69,6 +75,16 @@ static void pack(const struct plan *plan, int64_t rows, const char *x, void *scr
     } while (bl__loop_next(&plan->reduced, &place));
 }
 
+static void do_rows(const bl__call *call, const void *work, int64_t part, int worker)
+{
+    const struct plan *plan = work;
+    int64_t step = bl__loop_step(&plan->kept, 0);
+    (void)worker;
+    for (int64_t r = bl__part_first(&plan->parts, part); r < bl__part_end(&plan->parts, part); r++)
+        plan->function(plan->reduced.count, bl__at(call->outputs[0]->data, plan->bytes, r),
+                       bl__at_const(call->inputs[0]->data, plan->bytes, r * step), call->attributes);
+}
+
 bl_status bl__row_reduce_run(const bl__call *call)
 {
     const struct plan *plan = call->plan;
@@ -76,6 +92,10 @@ bl_status bl__row_reduce_run(const bl__call *call)
     int64_t kept_step = bl__loop_step(&plan->kept, 0), together = plan->together > 0 ? plan->together : 1;
     char *y = call->outputs[0]->data;
     bl__place kept = {{0}, {0}};
+    if (plan->shared) {
+        bl__do_row_parts(call, &plan->parts, do_rows, plan);
+        return BL_OK;
+    }
     if (plan->kept.count == 0)
         return BL_OK;
     do {

@@ -62,21 +62,6 @@ ROW_SUM(powers, POWER)
         *(type *)result = (type)sqrt(variance_##name(n, x, correction));                                     \
     }                                                                                                        \
                                                                                                              \
-    /* m + log sum exp(x - m), unless m = max x is infinite: then it is m, and so it is for n = 0. */        \
-    static void logsumexp_##name(int64_t n, void *result, const void *data, const void *attributes)          \
-    {                                                                                                        \
-        const type *x = data;                                                                                \
-        type most = n > 0 ? bl__largest_##name(n, x) : (type)-INFINITY;                                      \
-        double sum = 1;                                                                                      \
-        if (isfinite(most))                                                                                  \
-            sum = bl__power_sum_##name(n, x, NULL, &most);                                                   \
-        else                                                                                                 \
-            for (int64_t i = 0; i < n; i++) /* again, for NaN */                                             \
-                most = BL__LARGER(x[i], most);                                                               \
-        *(type *)result = (type)((double)most + log(sum));                                                   \
-        (void)attributes;                                                                                    \
-    }                                                                                                        \
-                                                                                                             \
     /* The |x| of which none is larger, or none is smaller; n >= 1. */                                       \
     static type extreme_size_##name(int64_t n, const type *x, bool largest)                                  \
     {                                                                                                        \
@@ -105,8 +90,61 @@ ROW_SUM(powers, POWER)
             *y = (type)pow(powers_##name(n, x, p), 1 / p);                                                   \
     }
 
+/* logsumexp, in one pass: of each block of a row, while it is in the cache, m = max x and s = sum exp(x - m).
+ * Where m is infinite it alone counts, as if s were 1; a NaN makes both NaN. */
+enum {
+    BLOCK = 4096
+};
+
+struct log_sum {
+    double most, sum; /* m, s */
+};
+
+static struct log_sum join(struct log_sum a, struct log_sum b)
+{
+    struct log_sum more = a.most > b.most ? a : b, less = a.most > b.most ? b : a;
+    if (isnan(a.most) || isnan(b.most))
+        return (struct log_sum){(double)NAN, 1};
+    if (isfinite(more.most))
+        more.sum += less.sum * exp(less.most - more.most);
+    return more;
+}
+
+#define LOG_SUM_FUNCTIONS(name, type)                                                               \
+    static struct log_sum log_sum_##name(int64_t n, const type *x)                                  \
+    {                                                                                               \
+        type most = bl__largest_##name(n, x);                                                       \
+        if (isfinite(most)) {                                                                       \
+            double sum = bl__shifted_power_sum_##name(n, x, NULL, most);                            \
+            return (struct log_sum){isnan(sum) ? sum : (double)most, sum};                          \
+        }                                                                                           \
+        for (int64_t i = 0; i < n; i++) /* again, for NaN */                                        \
+            most = BL__LARGER(x[i], most);                                                          \
+        return (struct log_sum){(double)most, 1};                                                   \
+    }                                                                                               \
+                                                                                                    \
+    /* Of no elements it is -infinity. */                                                           \
+    static void logsumexp_##name(int64_t n, void *result, const void *data, const void *attributes) \
+    {                                                                                               \
+        int64_t shift = ((const bl__logsumexp_attributes *)attributes)->shift;                      \
+        const type *x = data;                                                                       \
+        if (shift == BL__SHIFT_NONE) {                                                              \
+            *(type *)result = (type)log((double)(type)bl__shifted_power_sum_##name(n, x, NULL, 0)); \
+            return;                                                                                 \
+        }                                                                                           \
+        struct log_sum all = {(double)-INFINITY, 1};                                                \
+        for (int64_t i = 0; i < n; i += BLOCK) {                                                    \
+            struct log_sum block = log_sum_##name(n - i < BLOCK ? n - i : BLOCK, x + i);            \
+            all = i == 0 ? block : join(all, block);                                                \
+        }                                                                                           \
+        bool lost = shift == BL__SHIFT_MOST && n > 0 && isinf(all.most);                            \
+        *(type *)result = lost ? (type)NAN : (type)(all.most + log(all.sum));                       \
+    }
+
 ROW_FUNCTIONS(f32, float)
 ROW_FUNCTIONS(f64, double)
+LOG_SUM_FUNCTIONS(f32, float)
+LOG_SUM_FUNCTIONS(f64, double)
 
 BL__ROW_REDUCE_KERNEL(var, 4) /* sum; difference, square, sum */
 BL__ROW_REDUCE_KERNEL(std, 4)

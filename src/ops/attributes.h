@@ -272,6 +272,19 @@ typedef struct bl__var_attributes { /* var, std; as bl__reduce_attributes and mo
     double correction;
 } bl__var_attributes;
 
+/* How the sum of exponentials is kept from overflowing: what is taken off x first, and added after the
+ * logarithm. */
+enum {
+    BL__SHIFT_FINITE, /* max x where that is finite: bl_logsumexp */
+    BL__SHIFT_MOST,   /* max x: where that is infinite the result is NaN */
+    BL__SHIFT_NONE    /* nothing */
+};
+
+typedef struct bl__logsumexp_attributes { /* as bl__reduce_attributes and more; logsumexp_backward */
+    bl__reduce_attributes reduce;
+    int64_t shift;
+} bl__logsumexp_attributes;
+
 typedef struct bl__norm_attributes { /* as bl__reduce_attributes and more */
     bl__reduce_attributes reduce;
     double p;

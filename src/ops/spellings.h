@@ -17,7 +17,8 @@
     X(mul, standardize) \
     X(div, standardize_div) \
     X(mul, weight) \
-    X(add, bias)
+    X(add, bias) \
+    X(neg, cross_entropy)
 /* clang-format on */
 
 #define BL__DECLARE_SPELLING(last, name) bl__spelling bl__spelling_##name;

@@ -400,3 +400,96 @@ Test(rewrite_forms, log_softmax_is_found_behind_its_sum)
         instructions_with(bl_sub(x, bl_log(bl_sum(bl_exp(x), BL_AXES(-1), true))), "log_softmax", true), -1,
         "infinite where log_softmax is not");
 }
+
+/* ---- cross-entropy ---- */
+
+static bl_tensor *targets_of(int64_t low)
+{
+    int64_t data[BATCH * ROWS];
+    for (int i = 0; i < BATCH * ROWS; i++)
+        data[i] = i % 4 == 3 ? low : i * 7 % COLUMNS;
+    return bl_constant(graph, BL_I64, BL_SHAPE(BATCH, ROWS), data);
+}
+
+static bl_tensor *gathered(bl_tensor *x)
+{
+    return bl_gather(bl_log_softmax(x, -1), -1, bl_unsqueeze(targets_of(2), -1));
+}
+
+static bl_tensor *nll(bl_tensor *x, bl_reduction reduction)
+{
+    bl_nll_loss_options options = bl_nll_loss_defaults();
+    options.reduction = reduction;
+    return bl_nll_loss_with(bl_log_softmax(x, -1), targets_of(-100), &options);
+}
+
+static bl_tensor *cross_entropy_by_hand(int way, bl_tensor *x, bl_tensor *w, bl_tensor *b)
+{
+    (void)w, (void)b;
+    switch (way) {
+    case 0:
+        return bl_neg(bl_squeeze(gathered(x), BL_AXES(-1)));
+    case 1:
+        return bl_neg(bl_mean(gathered(x), BL_ALL_AXES, false));
+    case 2:
+        return bl_mean(bl_neg(bl_squeeze(gathered(x), BL_AXES(-1))), BL_ALL_AXES, false);
+    case 3:
+        return bl_neg(bl_sum(bl_squeeze(gathered(x), BL_AXES(-1)), BL_ALL_AXES, false));
+    case 4:
+        return nll(x, BL_REDUCE_MEAN);
+    case 5:
+        return nll(x, BL_REDUCE_SUM);
+    case 6:
+        return nll(x, BL_REDUCE_NONE);
+    case 7: /* the logarithms spelled out too */
+        x = bl_sub(x, bl_logsumexp(x, BL_AXES(-1), true));
+        return bl_neg(bl_mean(bl_gather(x, -1, bl_unsqueeze(targets_of(2), -1)), BL_ALL_AXES, false));
+    default:
+        return NULL;
+    }
+}
+
+Test(rewrite_forms, cross_entropy_by_hand_is_found)
+{
+    bl_tensor *x = block(0), *y;
+    for (int way = 0; (y = cross_entropy_by_hand(way, x, NULL, NULL)) != NULL; way++) {
+        cr_assert_neq(instructions_with(y, "cross_entropy", true), -1, "way %d", way);
+        cr_assert_eq(instructions_with(y, "cross_entropy", false), -1, "way %d", way);
+        expect_same(y, y, true, "value", way);
+        bl_tensor *recorded = gradient(cross_entropy_by_hand(way, x, NULL, NULL), x, false);
+        bl_tensor *found = gradient(cross_entropy_by_hand(way, x, NULL, NULL), x, true);
+        cr_assert_neq(instructions_with(found, "cross_entropy_backward", false), -1, "way %d", way);
+        expect_same(found, recorded, false, "gradient", way);
+        expect_same(gradient(found, x, true), gradient(recorded, x, false), false, "second", way);
+    }
+}
+
+Test(rewrite_forms, what_is_no_cross_entropy_stays)
+{
+    bl_tensor *x = block(0), *p = bl_log_softmax(x, 1), *column = bl_unsqueeze(targets_of(2), -1);
+    bl_tensor *forms[] = {
+        bl_squeeze(bl_gather(bl_log_softmax(x, -1), -1, column), BL_AXES(-1)), /* no minus */
+        bl_neg(bl_gather(bl_log_softmax(x, -1), -1, column)),                  /* in a column */
+        bl_neg(bl_squeeze(bl_gather(p, -1, column), BL_AXES(-1))),             /* along another axis */
+        bl_neg(bl_div_scalar(bl_sum(bl_gather(bl_log_softmax(x, -1), -1, column), BL_ALL_AXES, false), 7)),
+        bl_neg(bl_sum(bl_gather(bl_log_softmax(x, -1), -1, column), BL_AXES(1), false)),
+        bl_neg(bl_squeeze(bl_gather(bl_log_softmax(x, -1), 1, bl_slice(column, 1, 0, 1, 1)), BL_AXES(-1))),
+        bl_neg(bl_sum(bl_mul(bl_one_hot(targets_of(2), COLUMNS, BL_F64), bl_log_softmax(x, -1)), BL_AXES(-1),
+                      false))};
+    for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++)
+        cr_assert_eq(instructions_with(forms[i], "cross_entropy", true), -1, "form %zu", i);
+    p = bl_log_softmax(x, -1);
+    bl_tensor *y = bl_neg(bl_squeeze(bl_gather(p, -1, column), BL_AXES(-1)));
+    cr_assert_eq(instructions_with(bl_add(y, bl_sum(p, BL_AXES(-1), false)), "cross_entropy", true), -1,
+                 "the logarithms are used");
+}
+
+/* A target that is refused by hand is refused. */
+Test(rewrite_forms, bad_targets_are_refused)
+{
+    bl_tensor *column = bl_unsqueeze(targets_of(INT64_MIN + 1), -1);
+    bl_tensor *y = bl_neg(bl_mean(bl_gather(bl_log_softmax(block(0), -1), -1, column), BL_ALL_AXES, false));
+    bl_program *program = bl_compile_list(context, &y, 1, NULL);
+    cr_assert_eq(bl_run(program), BL_ERR_INDEX, "%s", error_text(bl_program_error(program)));
+    bl_program_free(program);
+}

@@ -11,6 +11,7 @@ enum {
 
 struct plan {
     bl__row_reduction *function;
+    bl__column_reduction *by_columns; /* NULL: row by row */
     bl__loop kept, reduced;
     int64_t together; /* rows that are packed at a time; 0: they are contiguous as they stand */
     bool columns;     /* elements of neighbouring rows lie closer than those of one */
@@ -31,6 +32,7 @@ bl_status bl__row_reduce_prepare(bl__call *call, bl__arena *arena, size_t *scrat
     if (!plan)
         return BL_ERR_MEMORY;
     plan->function = x->dtype == BL_F32 ? f32 : f64;
+    plan->by_columns = NULL;
     plan->bytes = bl_dtype_size(x->dtype);
     bl__loop_init(&plan->kept, 1);
     bl__loop_init(&plan->reduced, 1);
@@ -53,6 +55,17 @@ bl_status bl__row_reduce_prepare(bl__call *call, bl__arena *arena, size_t *scrat
         plan->parts = bl__row_parts_of(call, plan->kept.count, n, 1);
     call->plan = plan;
     return BL_OK;
+}
+
+void bl__row_reduce_by_columns(const bl__call *call, size_t *scratch_bytes, bl__column_reduction *f32,
+                               bl__column_reduction *f64)
+{
+    struct plan *plan = call->plan;
+    if (plan->together < 2 || plan->reduced.rank > 1 || bl__loop_step(&plan->kept, 0) != 1)
+        return;
+    plan->by_columns = call->inputs[0]->dtype == BL_F32 ? f32 : f64;
+    plan->together = BL__COLUMNS;
+    *scratch_bytes = 0;
 }
 
 /* Brings `rows` neighbouring rows into scratch, one after the other. */
@@ -102,6 +115,11 @@ bl_status bl__row_reduce_run(const bl__call *call)
         for (int64_t i = 0; i < kept_row; i += together) {
             int64_t rows = kept_row - i < together ? kept_row - i : together;
             const char *x = bl__at_const(call->inputs[0]->data, plan->bytes, kept.offset[0] + i * kept_step);
+            if (plan->by_columns) {
+                plan->by_columns(n, bl__loop_step(&plan->reduced, 0), rows, y, x, call->attributes);
+                y += (size_t)rows * plan->bytes;
+                continue;
+            }
             if (plan->together > 0) {
                 pack(plan, rows, x, call->environment->scratch);
                 x = call->environment->scratch;

@@ -178,7 +178,7 @@ bool bl__group_reads_before(const bl__group *group, int input, int output)
 
 /* ---- prepare: buffers ---- */
 
-/* The last step that reads each slot. */
+/* The last step that reads each slot; the sum at the end comes after all. */
 static void find_last_uses(const bl__group *group, int inputs, int64_t *last)
 {
     for (int64_t i = 0; i < inputs + group->step_count; i++)
@@ -187,6 +187,8 @@ static void find_last_uses(const bl__group *group, int inputs, int64_t *last)
         for (int i = 0; i < group->step[s].input_count; i++)
             last[group->step[s].input[i]] = s;
     }
+    if (group->reducer)
+        last[group->reduced] = group->step_count;
 }
 
 /* Gives a buffer to each input that is not in the layout of a tile, for good, and to each value that stays

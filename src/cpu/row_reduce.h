@@ -14,6 +14,18 @@ bl_status bl__row_reduce_prepare(bl__call *call, bl__arena *arena, size_t *scrat
                                  bl__row_reduction *f32, bl__row_reduction *f64);
 bl_status bl__row_reduce_run(const bl__call *call);
 
+/* Results of `columns` neighbouring rows, 1 .. BL__COLUMNS: element i of all of them stands at x + i step. */
+enum {
+    BL__COLUMNS = 16
+};
+typedef void bl__column_reduction(int64_t n, int64_t step, int64_t columns, void *results, const void *x,
+                                  const void *attributes);
+
+/* After that: where elements of neighbouring rows are contiguous, they are not packed but reduced together,
+ * by functions that give each the same bits as its row's alone. */
+void bl__row_reduce_by_columns(const bl__call *call, size_t *scratch_bytes, bl__column_reduction *f32,
+                               bl__column_reduction *f64);
+
 /* The kernel of an op that counts so many operations an element. */
 #define BL__ROW_REDUCE_KERNEL(op, operations)                                              \
     static bl_status prepare_##op(bl__call *call, bl__arena *arena, size_t *scratch_bytes) \

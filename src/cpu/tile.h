@@ -31,7 +31,7 @@ typedef bl_tile_function bl__tile;
     X(leaky_relu) X(elu) X(selu) X(celu) X(hardsigmoid) X(hardswish) X(prelu) \
     /* remainder.c */ X(fmod_scalar) X(remainder_scalar) \
     X(equal) X(not_equal) X(less) X(less_equal) X(greater) X(greater_equal) X(where) \
-    /* tile_losses.c */ X(probability_loss) X(logistic_loss)
+    /* tile_losses.c */ X(probability_loss) X(logistic_loss) X(logsumexp_backward)
 /* clang-format on */
 
 /* The ops whose kernels refuse integers divided by zero first (remainder.c). */

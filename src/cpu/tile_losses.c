@@ -1,4 +1,5 @@
-/* Tile functions of the losses of two classes: see ops/losses_binary.c. */
+/* Tile functions of the losses of two classes (ops/losses_binary.c), and of what flows back through
+ * logsumexp. */
 #include "cpu/gates.h"
 #include "cpu/tile_forms.h"
 
@@ -22,3 +23,24 @@ BOUNDED_LOG_OF(f64)
 
 LOSS(probability_loss, (b - (scalar)1) * BOUNDED_LOG((scalar)1 - a) - b * BOUNDED_LOG(a))
 LOSS(logistic_loss, POSITIVE(a) - b * a + BL__SOFT_REST(a))
+
+/* g exp(x - y), or g exp(x) / exp(y): see ops/logsumexp.c. */
+#define LOGSUMEXP_BACKWARD(name, type)                                                                     \
+    static void logsumexp_backward_##name(int64_t n, void *out, const void *const *in, const void *data)   \
+    {                                                                                                      \
+        const type *x = in[0], *y = in[1], *g = in[2];                                                     \
+        bool shifted = ((const bl__logsumexp_attributes *)data)->shift != BL__SHIFT_NONE;                  \
+        bl__vector_##name none = bl__splat_##name(-(type)INFINITY), zero = bl__splat_##name(0);            \
+        for (int64_t i = 0; i < n; i += BL__LANES_##name) {                                                \
+            bl__vector_##name a = bl__load_##name(x + i, n - i), b = bl__load_##name(y + i, n - i), power; \
+            if (shifted)                                                                                   \
+                power = bl__exp_##name(a - bl__select_##name(bl__equal_##name(b, none), zero, b));         \
+            else                                                                                           \
+                power = bl__exp_##name(a) / bl__exp_##name(b);                                             \
+            bl__store_##name((type *)out + i, n - i, power * bl__load_##name(g + i, n - i));               \
+        }                                                                                                  \
+    }
+
+LOGSUMEXP_BACKWARD(f32, float)
+LOGSUMEXP_BACKWARD(f64, double)
+BL__ROW_OF_REALS(logsumexp_backward);

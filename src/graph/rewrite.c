@@ -245,11 +245,35 @@ void bl__rewrite_redo(bl_graph *graph, bl__rewritten *newest)
     graph->rewritten = newest;
 }
 
-/* Whether a tensor is an inner node of a place. Leaves never are. */
-static bool is_inner(const bl__rewritten *place, const bl_tensor *tensor)
+static bool is_inner(const bl__rewritten *place, uint32_t id)
 {
-    for (size_t i = 0; i < place->inner_count && tensor->node->input_count > 0; i++) {
-        if (place->inner[i] == tensor->node->id)
+    for (size_t i = 0; i < place->inner_count; i++) {
+        if (place->inner[i] == id)
+            return true;
+    }
+    return false;
+}
+
+/* Whether a place is to be walked as it was recorded: one of the tensors, of which leaves never are inside,
+ * or the node of one of the places found so far is an inner node of it. */
+static bool is_between(const bl__rewritten *place, bl_tensor *const *tensors, size_t count,
+                       const bl__rewritten *const *places, int64_t found)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (tensors[i]->node->input_count > 0 && is_inner(place, tensors[i]->node->id))
+            return true;
+    }
+    for (int64_t i = 0; i < found; i++) {
+        if (is_inner(place, places[i]->is->id))
+            return true;
+    }
+    return false;
+}
+
+static bool is_among(const bl__rewritten *place, const bl__rewritten *const *places, int64_t found)
+{
+    for (int64_t i = 0; i < found; i++) {
+        if (places[i] == place)
             return true;
     }
     return false;
@@ -258,7 +282,7 @@ static bool is_inner(const bl__rewritten *place, const bl_tensor *tensor)
 int64_t bl__rewrite_between(bl_graph *graph, bl_tensor *const *tensors, size_t count,
                             const bl__rewritten ***places)
 {
-    int64_t found = 0, most = 0;
+    int64_t found = 0, most = 0, before = -1;
     for (const bl__rewritten *place = graph->rewritten; place; place = place->before)
         most++;
     *places = bl__arena_take(&graph->scratch, (size_t)most * sizeof(**places));
@@ -266,12 +290,12 @@ int64_t bl__rewrite_between(bl_graph *graph, bl_tensor *const *tensors, size_t c
         bl__fail(graph, BL_ERR_MEMORY, "rewrite", "no memory for a list of places");
         return -1;
     }
-    for (const bl__rewritten *place = graph->rewritten; place; place = place->before) {
-        bool inside = false;
-        for (size_t i = 0; i < count && !inside; i++)
-            inside = is_inner(place, tensors[i]);
-        if (inside)
-            (*places)[found++] = place;
+    while (found != before) { /* an op that took a place may be inside one that took another */
+        before = found;
+        for (const bl__rewritten *place = graph->rewritten; place; place = place->before) {
+            if (!is_among(place, *places, found) && is_between(place, tensors, count, *places, found))
+                (*places)[found++] = place;
+        }
     }
     return found;
 }

@@ -63,8 +63,9 @@ void bl__rewrite_undo(bl_graph *graph, const bl__rewritten *until);
 /* Takes all places again that were taken up to a record, none being taken. */
 void bl__rewrite_redo(bl_graph *graph, bl__rewritten *newest);
 
-/* The places of which one of the tensors is an inner node, in the graph's scratch arena: what flows to it
- * goes through the nodes that stood there. Their number; -1 without memory, reported. */
+/* The places of which one of the tensors is an inner node, or the op of another such place, in the graph's
+ * scratch arena: what flows to it goes through the nodes that stood there. Their number; -1 without memory,
+ * reported. */
 int64_t bl__rewrite_between(bl_graph *graph, bl_tensor *const *tensors, size_t count,
                             const bl__rewritten ***places);
 

@@ -195,7 +195,7 @@ typedef struct bl__standardize_attributes { /* standardize, layer_norm, rms_norm
     int64_t axes;                           /* the last so many make a row */
     int64_t centered;                       /* whether the mean is taken off */
     double eps;
-    int64_t weighted, biased; /* layer_norm, rms_norm: which of the two there are */
+    int64_t weighted, biased; /* which of the two there are */
 } bl__standardize_attributes;
 
 typedef struct bl__group_norm_attributes { /* group_norm, instance_norm */
@@ -271,6 +271,19 @@ typedef struct bl__var_attributes { /* var, std; as bl__reduce_attributes and mo
     bl__reduce_attributes reduce;
     double correction;
 } bl__var_attributes;
+
+/* How the sum of exponentials is kept from overflowing: what is taken off x first, and added after the
+ * logarithm. */
+enum {
+    BL__SHIFT_FINITE, /* max x where that is finite: bl_logsumexp */
+    BL__SHIFT_MOST,   /* max x: where that is infinite the result is NaN */
+    BL__SHIFT_NONE    /* nothing */
+};
+
+typedef struct bl__logsumexp_attributes { /* as bl__reduce_attributes and more; logsumexp_backward */
+    bl__reduce_attributes reduce;
+    int64_t shift;
+} bl__logsumexp_attributes;
 
 typedef struct bl__norm_attributes { /* as bl__reduce_attributes and more */
     bl__reduce_attributes reduce;

@@ -28,7 +28,7 @@
     /* count.c */ X(any) X(all) X(count_nonzero) \
     /* products.c */ X(prod) \
     /* statistics.c */ X(var) X(std) \
-    /* logsumexp.c, norm.c */ X(logsumexp) X(norm) \
+    /* logsumexp.c, norm.c */ X(logsumexp) X(logsumexp_backward) X(norm) \
     /* scan.c */ X(cumsum) X(cumprod) X(recurrence) \
     /* sort.c */ X(sort) X(topk) X(take_sorted) X(put_sorted) \
     /* shape.c */ X(reshape) X(permute) X(expand) \

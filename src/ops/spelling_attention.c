@@ -11,6 +11,7 @@
 #include "bowline/ops.h"
 #include "ops/attributes.h"
 #include "ops/registry.h"
+#include "ops/spelling_parts.h"
 #include "ops/spellings.h"
 
 #include <math.h>
@@ -30,14 +31,6 @@ static int64_t last(bl_shape shape, int from_end)
     return shape.size[shape.rank - from_end];
 }
 
-/* The number that all elements of a leaf are; NaN when that is not known. What constants hold does not count:
- * a program may be found again for others. */
-static double number_of(const bl_tensor *x)
-{
-    return x->node->op == &bl__op_full ? ((const bl__full_attributes *)bl__attributes(x->node))->value
-                                       : (double)NAN;
-}
-
 /* ---- causal masks ---- */
 
 /* Whether a mask is one row of keys below the other for each query. */
@@ -55,7 +48,7 @@ static bool causal_bools(const spelling *s, const bl_tensor *mask, bool allows, 
     const bl__node *node = mask->node;
     const bl_op *op = node->op;
     for (; op == &bl__op_logical_not || op == &bl__op_equal || op == &bl__op_not_equal; op = node->op) {
-        if (op != &bl__op_logical_not && number_of(node->inputs[1]) != 0)
+        if (op != &bl__op_logical_not && bl__match_number(node->inputs[1]) != 0)
             return false;
         allows = allows == (op == &bl__op_not_equal);
         mask = node->inputs[0];
@@ -65,7 +58,7 @@ static bool causal_bools(const spelling *s, const bl_tensor *mask, bool allows, 
         return false;
     const bl__triangle_attributes *triangle = bl__attributes(node);
     *offset = triangle->diagonal - (op == &bl__op_triu);
-    return is_square(s, mask) && number_of(node->inputs[0]) == 1 && allows == (op == &bl__op_tril);
+    return is_square(s, mask) && bl__match_number(node->inputs[0]) == 1 && allows == (op == &bl__op_tril);
 }
 
 /* The same of floats that are added. */
@@ -75,7 +68,7 @@ static bool causal_floats(const spelling *s, const bl_tensor *mask, int64_t *off
     if (node->op != &bl__op_triu)
         return false;
     *offset = ((const bl__triangle_attributes *)bl__attributes(node))->diagonal - 1;
-    return is_square(s, mask) && number_of(node->inputs[0]) == -(double)INFINITY;
+    return is_square(s, mask) && bl__match_number(node->inputs[0]) == -(double)INFINITY;
 }
 
 static bool set_causal(spelling *s, int64_t offset)
@@ -110,7 +103,7 @@ static bool match_scaled(spelling *s, const bl__node *node, double factor)
 
 static bool match_where(spelling *s, const bl__node *node)
 {
-    double low = number_of(node->inputs[2]), other = number_of(node->inputs[1]);
+    double low = bl__match_number(node->inputs[2]), other = bl__match_number(node->inputs[1]);
     bool allows = low <= low_enough;
     int64_t offset = 0;
     if (!allows && !(other <= low_enough))
@@ -183,7 +176,7 @@ static bool match_scores(spelling *s, const bl_tensor *scores)
         return match_scaled(s, node, op == &bl__op_mul_scalar ? number : 1 / number);
     }
     if ((op == &bl__op_mul || op == &bl__op_div) && node->inputs[1]->count == 1) {
-        double number = number_of(node->inputs[1]);
+        double number = bl__match_number(node->inputs[1]);
         return match_scaled(s, node, op == &bl__op_mul ? number : 1 / number);
     }
     return false;
@@ -226,7 +219,7 @@ bool bl__spelling_attention(const bl__node *product, bl__match *match)
     const bl_tensor *weights = product->inputs[0];
     bl_tensor *v = product->inputs[1], *zeroed = NULL;
     const bl__node *where = bl__match_inner(match, weights, &bl__op_where);
-    if (where && number_of(where->inputs[2]) == 0) {
+    if (where && bl__match_number(where->inputs[2]) == 0) {
         zeroed = where->inputs[0];
         weights = where->inputs[1];
     }

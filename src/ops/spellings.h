@@ -11,7 +11,14 @@
     X(add, accumulate) \
     X(matmul, attention) \
     X(div, softmax) \
-    X(sub, log_softmax)
+    X(sub, log_softmax) \
+    X(log, log_sum) \
+    X(add, logsumexp) \
+    X(mul, standardize) \
+    X(div, standardize_div) \
+    X(mul, weight) \
+    X(add, bias) \
+    X(neg, cross_entropy)
 /* clang-format on */
 
 #define BL__DECLARE_SPELLING(last, name) bl__spelling bl__spelling_##name;

@@ -145,6 +145,43 @@ Test(row_reduce, the_same_bits_in_any_layout)
     }
 }
 
+/* logsumexp along an axis whose neighbours lie side by side, of infinities and NaN too, and along the same
+ * axis when it is the last. */
+Test(row_reduce, logsumexp_of_columns)
+{
+    const int64_t lengths[] = {2, 37, 9000};
+    for (bl_dtype t = BL_F32; t <= BL_F64; t++)
+        for (size_t l = 0; l < 3; l++)
+            for (int64_t shift = BL__SHIFT_FINITE; shift <= BL__SHIFT_NONE; shift++) {
+                const bl__logsumexp_attributes down = {{1, 0}, shift}, along = {{2, 0}, shift};
+                tensor *x = new_tensor(t, BL_SHAPE(lengths[l], 21), PLAIN), *turned;
+                tensor *columns = new_tensor(t, BL_SHAPE(21), PLAIN),
+                       *rows = new_tensor(t, BL_SHAPE(21), PLAIN);
+                for (int64_t i = 0; i < x->operand.count; i++)
+                    set(x, i, sin((double)i * 12.9898) * 9);
+                for (int64_t i = 0; i < lengths[l]; i++) {
+                    set(x, i * 21, -(double)INFINITY);
+                    set(x, i * 21 + 19, i == 1 ? (double)NAN : -(double)INFINITY);
+                    set(x, i * 21 + 20, i == 1 ? (double)NAN : 1);
+                }
+                set(x, 3, (double)INFINITY);
+                set(x, 4, 1000);
+                turned = new_tensor(t, BL_SHAPE(21, lengths[l]), PLAIN);
+                for (int64_t i = 0; i < x->operand.count; i++)
+                    set(turned, i % 21 * lengths[l] + i / 21, get(x, i));
+                cr_assert_eq(call_kernel(BL__KEY_logsumexp, &x, 1, columns, &down), BL_OK);
+                cr_assert_eq(call_kernel(BL__KEY_logsumexp, &turned, 1, rows, &along), BL_OK);
+                for (int64_t k = 0; k < 21; k++)
+                    cr_assert(same(get(columns, k), get(rows, k)), "%d of %d, shift %d: %.17g, not %.17g",
+                              (int)k, (int)lengths[l], (int)shift, get(columns, k), get(rows, k));
+                cr_assert(isnan(get(rows, 19)) && isnan(get(rows, 20)));
+                cr_assert(shift == BL__SHIFT_MOST ? isnan(get(rows, 0)) : get(rows, 0) == -(double)INFINITY);
+                tensor *all[] = {x, turned, columns, rows};
+                for (size_t i = 0; i < 4; i++)
+                    free_tensor(all[i]);
+            }
+}
+
 /* Of long rows, fewer are brought into scratch together; of very long ones, one. */
 Test(row_reduce, long_rows)
 {

@@ -156,6 +156,25 @@ Test(fuse, a_sum_ends_a_group)
     }
 }
 
+/* The value that is summed stays until the end, whatever later steps need room. */
+Test(fuse, later_steps_leave_what_is_summed)
+{
+    bl_tensor *x = numbers(BL_SHAPE(ROWS, COLUMNS), 1), *y = bl_tanh(x);
+    bl_tensor *sum = bl_sum(y, BL_ALL_AXES, false), *z = bl_exp(bl_sin(bl_cos(bl_neg(y))));
+    bl_tensor *outputs[] = {sum, z};
+    float values[2];
+    for (int fused = 0; fused < 2; fused++) {
+        bl_compile_options options = bl_compile_defaults();
+        options.fuse = fused;
+        bl_program *program = bl_compile_list(context, outputs, 2, &options);
+        cr_assert_eq(bl_run(program), BL_OK, "%s", error_text(bl_program_error(program)));
+        values[fused] = *(const float *)bl_output_data(program, sum);
+        bl_program_free(program);
+    }
+    cr_assert_eq(instructions(outputs, 2, true), 1);
+    cr_assert_eq(values[1], values[0]);
+}
+
 Test(fuse, sums_that_stay_alone)
 {
     bl_tensor *x = numbers(BL_SHAPE(ROWS, COLUMNS), 1), *row = numbers(BL_SHAPE(COLUMNS), 0.5);

@@ -40,9 +40,19 @@ struct entry {
 static const struct entry spellings[] = {BL__SPELLINGS(ENTRY)};
 #undef ENTRY
 
+/* Whether an op is the last of some spelling. */
+static inline bool is_last(int key)
+{
+#define IS(last, name) || key == BL__KEY_##last
+    return false BL__SPELLINGS(IS);
+#undef IS
+}
+
 /* The match of the first spelling that fits a node; false when none does. */
 static bool find_match(const bl__node *node, bl__match *match)
 {
+    if (!is_last(node->op->key))
+        return false;
     for (size_t i = 0; i < sizeof(spellings) / sizeof(*spellings); i++) {
         if (spellings[i].last != node->op->key)
             continue;

@@ -223,11 +223,12 @@ static void close(bl__fusion *fusion, const bl__node *node)
         fusion->groups[group - 1].open = false;
 }
 
-/* The open group that computes an input in the node's shape; 0 for none. */
-static uint32_t group_to_join(const bl__fusion *fusion, const bl__node *node, const bl_tensor *input)
+/* Whether a group can take in a node that uses a value of its: it is open, and the value, which is no view of
+ * it, of the node's shape. */
+static bool can_take_in(const bl__fusion *fusion, uint32_t group, const bl__node *node,
+                        const bl_tensor *input)
 {
-    uint32_t group = input->node->op->view ? 0 : fusion->nodes[input->node->id].group;
-    return group && fusion->groups[group - 1].open && same_shape(input, &node->outputs[0]) ? group : 0;
+    return fusion->groups[group - 1].open && !input->node->op->view && same_shape(input, &node->outputs[0]);
 }
 
 /* Puts the node into the groups of its inputs, which become one, or into a new one. */
@@ -235,8 +236,8 @@ static bool take_in(bl__fusion *fusion, const bl__fusion_source *source, const b
 {
     uint32_t own = 0;
     for (size_t i = 0; i < node->input_count; i++) {
-        uint32_t group = group_to_join(fusion, node, node->inputs[i]);
-        if (!group || group == own)
+        uint32_t group = fusion->nodes[node->inputs[i]->node->id].group;
+        if (group == 0 || group == own || !can_take_in(fusion, group, node, node->inputs[i]))
             continue;
         if (own)
             merge(fusion, source, own, group);
@@ -276,8 +277,8 @@ static bool visit(bl__fusion *fusion, const bl__fusion_source *source, const bl_
         return true;
     bool sums_product = fusion->nodes[node->id].product != 0;
     bool ends_groups = source->has_views || fusion->has_reductions;
-    for (size_t i = 0; i < node->input_count && ends_groups;
-         i++) { /* before the node could join what it sees a view of */
+    /* before the node could join what it sees a view of */
+    for (size_t i = 0; i < node->input_count && ends_groups; i++) {
         if (node->inputs[i]->node->op->view || is_reduction(fusion, node->inputs[i]))
             close(fusion, base_of(node->inputs[i]));
     }
@@ -339,6 +340,9 @@ bool bl__fuse(bl__fusion *fusion, const bl__fusion_source *source)
 {
     fusion->nodes = bl__allocate(fusion->allocator, source->node_count, sizeof(*fusion->nodes));
     fusion->node_count = fusion->nodes ? source->node_count : 0;
+    if (!bl__reserve(fusion->allocator, &fusion->groups, &fusion->group_capacity,
+                     source->node_count / (BL__GROUP_STEPS / 2) + 4, sizeof(*fusion->groups)))
+        return false;
     if (!fusion->nodes || (source->joins && source->has_products && !bl__join_products(fusion, source)))
         return false;
     for (size_t id = 0; id < source->node_count; id++) {

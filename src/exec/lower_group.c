@@ -10,7 +10,7 @@
 static uint8_t slot_of(const bl__lowering *l, const bl__fusion_group *group, const bl_tensor *tensor)
 {
     const bl__fusion_node *node = &l->fusion.nodes[tensor->node->id];
-    if (node->group == (uint32_t)(group - l->fusion.groups) + 1 && !tensor->node->op->view)
+    if (node->group == l->fusion.nodes[group->members[0]].group && !tensor->node->op->view)
         return (uint8_t)(group->input_count + node->step);
     int slot = 0;
     while (group->inputs[slot] != tensor)

@@ -64,7 +64,9 @@ static bl__node *take_again(bl_graph *graph, const bl_op *op, bl_tensor *const *
                             const void *attributes)
 {
     bl__node *node = graph->nodes[graph->node_count];
-    const bl__origin *origin = bl__origin_here(graph);
+    const bl__origin *origin = graph->plain;
+    if (!origin || origin->scope != graph->scope)
+        origin = bl__origin_here(graph);
     bl__arena_mark before = bl__arena_position(&graph->arena);
     if (!origin || !bl__arena_take_again(&graph->arena, node, 0)) /* before its bytes are read */
         return NULL;

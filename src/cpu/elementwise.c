@@ -7,12 +7,14 @@
 #include "cpu/loop.h"
 #include "cpu/parallel.h"
 #include "cpu/reduce.h"
+#include "graph/shape.h"
 
 enum {
     SHORT_ROW = 32, /* a row shorter than this is gathered together with its neighbours into one tile, ... */
     JOINED_ROW = 256,  /* ... and one shorter than this is joined with them where nothing need be gathered */
     TILE_BYTES = 2048, /* the most of a buffer */
     PART = 1 << 15,    /* elements that a thread takes at a time, about */
+    MOST_BOUND = 4096, /* steps of a program that remember where their values are */
     NO_BUFFER = 255
 };
 
@@ -211,11 +213,10 @@ static int share_buffers(struct plan *plan, const bl__group *group, int inputs)
             *own = unused_count > 0 ? unused[--unused_count] : (uint8_t)buffers++;
         for (int i = 0; i < step->input_count; i++) {
             int slot = step->input[i];
-            bool seen = false;
-            for (int j = 0; j < i; j++)
-                seen = seen || step->input[j] == slot;
-            if (!seen && slot >= inputs && last[slot] == s && plan->buffer[slot] != NO_BUFFER)
-                unused[unused_count++] = plan->buffer[slot];
+            if (last[slot] != s || slot < inputs || plan->buffer[slot] == NO_BUFFER)
+                continue;
+            unused[unused_count++] = plan->buffer[slot];
+            last[slot] = -1; /* it may be another input of the step too */
         }
     }
     return buffers;
@@ -277,7 +278,7 @@ static void share_out(struct plan *plan, const bl__call *call)
     int64_t row = row_of(plan), unit = plan->rows_per_tile > 1 ? plan->rows_per_tile * row : row;
     double bytes = 0;
     for (uint32_t k = 0; k < call->input_count + call->output_count; k++)
-        bytes += (double)call->inputs[k]->count * (double)bl_dtype_size((bl_dtype)call->inputs[k]->dtype);
+        bytes += (double)call->inputs[k]->count * (double)bl__dtype_bytes((bl_dtype)call->inputs[k]->dtype);
     plan->nanoseconds =
         bytes * BYTE_NANOSECONDS + (double)plan->count * (double)plan->group->step_count * STEP_NANOSECONDS;
     plan->pays = bl__pays_for_threads(call, plan->nanoseconds);
@@ -288,7 +289,8 @@ static void share_out(struct plan *plan, const bl__call *call)
         plan->part = unit > 0 ? (PART + unit - 1) / unit * unit : 1;
 }
 
-/* A group that is one tile remembers where its steps find their values: small programs are mostly driver. */
+/* A group that is one tile remembers where its steps find their values: small programs are mostly driver. In
+ * a long one that would come from memory, no sooner than it is found again. */
 static bool remember_steps(struct plan *plan, const bl__call *call, bl__arena *arena)
 {
     int64_t most = plan->rows_per_tile > 1 ? plan->rows_per_tile * row_of(plan) : plan->most;
@@ -297,6 +299,9 @@ static bool remember_steps(struct plan *plan, const bl__call *call, bl__arena *a
         (plan->rank > 1 && plan->rows_per_tile <= 1))
         return true;
     size_t steps = (size_t)plan->group->step_count;
+    if (call->environment->bound_steps + steps > MOST_BOUND)
+        return true;
+    call->environment->bound_steps += steps;
     plan->bound = bl__arena_take(arena, steps * sizeof(*plan->bound));
     plan->slot = bl__arena_take(arena, (call->input_count + steps) * sizeof(*plan->slot));
     plan->layout = call->environment->layout - 1;
@@ -331,7 +336,7 @@ static struct plan *make_plan(const bl__call *call, const bl__group *group, bl__
     plan->group = group;
     for (int k = 0; k < inputs; k++) {
         plan->input[k].stride = strides[k];
-        plan->input[k].bytes = (uint32_t)bl_dtype_size((bl_dtype)call->inputs[k]->dtype);
+        plan->input[k].bytes = (uint32_t)bl__dtype_bytes((bl_dtype)call->inputs[k]->dtype);
     }
     lay_out(plan, call);
     bool joins = classify_all(plan, inputs);

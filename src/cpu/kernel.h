@@ -33,8 +33,9 @@ typedef struct bl__environment {
     struct bl__pool *pool; /* of `threads` threads or more; NULL while nothing wants it */
     int threads;           /* that an instruction may use at once, 1 or more; known to prepare */
     const struct bl__kernel_set *kernels; /* where the program's come from; known to prepare */
-    uint32_t layout; /* another when operands or scratch may lie elsewhere than in the run before */
-    bool wants_pool; /* some instruction is worth several threads (parallel.h) */
+    uint32_t layout;    /* another when operands or scratch may lie elsewhere than in the run before */
+    size_t bound_steps; /* of groups that remember where their values are (elementwise.c) */
+    bool wants_pool;    /* some instruction is worth several threads (parallel.h) */
 } bl__environment;
 
 /* One instruction. `plan` is what the kernel's prepare function made of shapes and strides, NULL when it made

@@ -43,18 +43,30 @@ static void mark_tensor(bl__lowering *l, const bl_tensor *tensor)
     l->used_outputs[tensor->node->id] |= (uint8_t)(1u << tensor->output);
 }
 
-/* Marks the nodes that the outputs need: ids are a topological order, so one sweep down does it. */
+/* Marks the nodes that the outputs need, none being marked: ids are a topological order, so one sweep down
+ * does it. */
 static void mark_needed(bl__lowering *l, bl_tensor *const *outputs, size_t count)
 {
-    memset(l->first_value, 0, (size_t)l->node_count * sizeof(*l->first_value));
-    memset(l->used_outputs, 0, (size_t)l->node_count * sizeof(*l->used_outputs));
     for (size_t i = 0; i < count; i++)
         mark_tensor(l, outputs[i]);
+    bl__node *const *nodes = l->graph->nodes;
+    bool views = false, effects = false, products = false;
+    l->needed_count = 0;
     for (int64_t id = l->node_count - 1; id >= 0; id--) {
-        const bl__node *node = l->graph->nodes[id];
-        for (size_t i = 0; i < node->input_count && l->first_value[id]; i++)
+        if (!l->first_value[id])
+            continue;
+        const bl__node *node = nodes[id];
+        const bl_op *op = node->op;
+        views |= op->view != NULL;
+        effects |= (op->flags & BL_OP_EFFECT) != 0;
+        products |= op->key == BL__KEY_matmul;
+        for (size_t i = 0; i < node->input_count; i++)
             mark_tensor(l, node->inputs[i]);
+        l->needed_count++;
     }
+    l->has_views = views;
+    l->has_effects = effects;
+    l->has_products = products;
 }
 
 /* Has fused ops take the places of what is spelled out; false without memory. */
@@ -64,8 +76,11 @@ static bool rewrite(bl__lowering *l, bl_tensor *const *outputs, size_t count)
         return true;
     const bl__wanted wanted = {outputs, count};
     int64_t places = bl__rewrite(l->graph, 0, l->node_count - 1, l->first_value, &wanted, 1);
-    if (places > 0)
+    if (places > 0) {
+        memset(l->first_value, 0, (size_t)l->node_count * sizeof(*l->first_value));
+        memset(l->used_outputs, 0, (size_t)l->node_count * sizeof(*l->used_outputs));
         mark_needed(l, outputs, count);
+    }
     return places >= 0;
 }
 
@@ -78,7 +93,8 @@ static bool fuse(bl__lowering *l, bl_tensor *const *outputs, size_t count)
                                 .node_count = (size_t)l->node_count,
                                 .outputs = outputs,
                                 .output_count = count,
-                                .kernels = l->program->environment.kernels,
+                                .has_views = l->has_views,
+                                .has_products = l->has_products,
                                 .widens = l->program->precision == BL_PRECISION_F64,
                                 .alone = !l->fuse || l->program->check != BL_CHECK_NOTHING,
                                 .joins = l->fuse};
@@ -90,23 +106,36 @@ typedef struct totals {
     size_t values, storages, instructions, operands;
 } totals;
 
-/* Counts a node that counts, and gives its outputs their values: a value that stays within a group has none.
- */
-static void count_node(bl__lowering *l, const bl__node *node, totals *t)
+/* Counts a node that runs alone, or needs not run. */
+static void count_node(const bl__node *node, totals *t)
 {
     size_t outputs = (size_t)node->op->output_count;
-    bool grouped = bl__fusion_group_of(&l->fusion, node) != NULL;
-    l->first_value[node->id] = (uint32_t)t->values + 1;
-    if (grouped && !l->fusion.nodes[node->id].is_used)
-        return;
     t->values += outputs;
     if (node->op->view || (node->op->flags & BL_OP_EFFECT))
         return;
     t->storages += outputs;
     if (node->op->flags & BL_OP_LEAF)
         return;
-    t->operands += outputs + (grouped ? 0 : node->input_count);
-    t->instructions += !grouped;
+    t->operands += outputs + node->input_count;
+    t->instructions++;
+}
+
+/* Counts all nodes, and gives their outputs their values: one that stays within a group has none. */
+static void count_nodes(bl__lowering *l, totals *t)
+{
+    for (int64_t id = 0; id < l->node_count; id++) {
+        const bl__fusion_node *known = &l->fusion.nodes[id];
+        if (!l->first_value[id])
+            continue;
+        l->first_value[id] = (uint32_t)t->values + 1;
+        if (!known->is_grouped) {
+            count_node(l->graph->nodes[id], t);
+            continue;
+        }
+        t->values += known->is_used;
+        t->storages += known->is_used;
+        t->operands += known->is_used;
+    }
 }
 
 /* Makes room for what lowering will append, so that nothing is moved. False without memory, or when there are
@@ -115,10 +144,7 @@ static bool reserve(bl__lowering *l, size_t output_count)
 {
     bl_program *p = l->program;
     totals t = {.storages = output_count, .instructions = output_count, .operands = 2 * output_count};
-    for (int64_t id = 0; id < l->node_count; id++) {
-        if (l->first_value[id])
-            count_node(l, l->graph->nodes[id], &t);
-    }
+    count_nodes(l, &t);
     for (size_t i = 0; i < l->fusion.group_count; i++) {
         t.instructions += l->fusion.groups[i].member_count > 1;
         t.operands += l->fusion.groups[i].input_count;
@@ -278,25 +304,26 @@ static void wait_for_group(bl__lowering *l, bl__fusion_group *group, const bl__n
 static void lower_nodes(bl__lowering *l)
 {
     for (int64_t id = 0; id < l->node_count && bl__lowering_ok(l); id++) {
-        const bl__node *node = l->graph->nodes[id];
-        if (!l->first_value[id] || (node->op->flags & BL_OP_EFFECT) || l->fusion.nodes[id].is_joined)
+        const bl__fusion_node *known = &l->fusion.nodes[id];
+        if (!l->first_value[id] || known->is_joined || (known->is_grouped && !known->is_last))
             continue;
-        bl__fusion_group *group = bl__fusion_group_of(&l->fusion, node), *base = NULL;
-        if (node->op->view)
-            base = bl__fusion_base_of(&l->fusion, node);
+        if (known->is_grouped) {
+            lower_group(l, &l->fusion.groups[known->group - 1]);
+            continue;
+        }
+        const bl__node *node = l->graph->nodes[id];
+        bl__fusion_group *base = node->op->view ? bl__fusion_base_of(&l->fusion, node) : NULL;
         if (base && base->members[base->member_count - 1] > id)
             wait_for_group(l, base, node);
-        else if (!group)
+        else if (!(node->op->flags & BL_OP_EFFECT))
             lower(l, node);
-        else if (group->members[group->member_count - 1] == id)
-            lower_group(l, group);
     }
 }
 
 /* They write after everything has been computed. */
 static void lower_effects(bl__lowering *l)
 {
-    for (int64_t id = 0; id < l->node_count && bl__lowering_ok(l); id++) {
+    for (int64_t id = 0; id < l->node_count && l->has_effects && bl__lowering_ok(l); id++) {
         const bl__node *node = l->graph->nodes[id];
         if (l->first_value[id] && (node->op->flags & BL_OP_EFFECT))
             lower(l, node);
@@ -430,7 +457,7 @@ static bl_program *compile(bl_context *context, bl_tensor *const *outputs, size_
                           .fuse = chosen.fuse,
                           .rewrite = chosen.rewrite,
                           .memory_budget = chosen.memory_budget,
-                          .fusion = {.allocator = &context->allocator}};
+                          .fusion = {.allocator = &context->allocator, .kernels = kernels}};
         bl__graph_mark before = bl__graph_position(l.graph);
         build(&l, outputs, count);
         bool kept = !frozen && bl__cache_is_on(context) && bl__lowering_ok(&l);

@@ -35,11 +35,6 @@ static bl__fusion_group *if_together(const bl__fusion *fusion, int64_t id, const
     return group && (group->member_count > 1 || group->reduction || has_tiles(op)) ? group : NULL;
 }
 
-bl__fusion_group *bl__fusion_group_of(const bl__fusion *fusion, const bl__node *node)
-{
-    return node->op->view ? NULL : if_together(fusion, node->id, node->op);
-}
-
 bl__fusion_group *bl__fusion_base_of(const bl__fusion *fusion, const bl__node *view)
 {
     const bl__node *node = view;
@@ -55,7 +50,8 @@ static bl_dtype dtype_of(const bl__fusion_source *source, const bl_tensor *tenso
     return tensor->dtype == BL_F32 && source->widens ? BL_F64 : (bl_dtype)tensor->dtype;
 }
 
-bl__tile bl__tile_of(const bl__kernel_set *kernels, const bl_op *op, bl_dtype last_input, bl_dtype output)
+static bl__tile find_tile(const bl__kernel_set *kernels, const bl_op *op, bl_dtype last_input,
+                          bl_dtype output)
 {
     if (has_tiles(op))
         return output == BL_F32 ? op->tile_f32 : op->tile_f64;
@@ -65,15 +61,22 @@ bl__tile bl__tile_of(const bl__kernel_set *kernels, const bl_op *op, bl_dtype la
     return bl__tile_find(kernels, op->key, last_input, output);
 }
 
-static bool can_join(const bl__fusion_source *source, const bl__node *node)
+const bl__known_tile *bl__find_tile(bl__fusion *fusion, bl__known_tile *place, const bl_op *op,
+                                    bl_dtype last_input, bl_dtype output)
+{
+    *place = (bl__known_tile){op, find_tile(fusion->kernels, op, last_input, output), (uint8_t)last_input,
+                              (uint8_t)output};
+    return place;
+}
+
+static bool can_join(bl__fusion *fusion, const bl__fusion_source *source, const bl__node *node)
 {
     const bl_op *op = node->op;
     if (!(op->flags & BL_OP_ELEMENTWISE) || op->view || op->compute || op->output_count != 1 ||
         node->input_count == 0 || node->input_count > BL__TILE_INPUTS)
         return false;
     const bl_tensor *last = node->inputs[node->input_count - 1];
-    return bl__tile_of(source->kernels, op, dtype_of(source, last), dtype_of(source, &node->outputs[0])) !=
-           NULL;
+    return bl__tile_of(fusion, op, dtype_of(source, last), dtype_of(source, &node->outputs[0])) != NULL;
 }
 
 static bool same_shape(const bl_tensor *a, const bl_tensor *b)
@@ -220,11 +223,12 @@ static void close(bl__fusion *fusion, const bl__node *node)
         fusion->groups[group - 1].open = false;
 }
 
-/* The open group that computes an input in the node's shape; 0 for none. */
-static uint32_t group_to_join(const bl__fusion *fusion, const bl__node *node, const bl_tensor *input)
+/* Whether a group can take in a node that uses a value of its: it is open, and the value, which is no view of
+ * it, of the node's shape. */
+static bool can_take_in(const bl__fusion *fusion, uint32_t group, const bl__node *node,
+                        const bl_tensor *input)
 {
-    uint32_t group = input->node->op->view ? 0 : fusion->nodes[input->node->id].group;
-    return group && fusion->groups[group - 1].open && same_shape(input, &node->outputs[0]) ? group : 0;
+    return fusion->groups[group - 1].open && !input->node->op->view && same_shape(input, &node->outputs[0]);
 }
 
 /* Puts the node into the groups of its inputs, which become one, or into a new one. */
@@ -232,8 +236,8 @@ static bool take_in(bl__fusion *fusion, const bl__fusion_source *source, const b
 {
     uint32_t own = 0;
     for (size_t i = 0; i < node->input_count; i++) {
-        uint32_t group = group_to_join(fusion, node, node->inputs[i]);
-        if (!group || group == own)
+        uint32_t group = fusion->nodes[node->inputs[i]->node->id].group;
+        if (group == 0 || group == own || !can_take_in(fusion, group, node, node->inputs[i]))
             continue;
         if (own)
             merge(fusion, source, own, group);
@@ -255,6 +259,7 @@ static bool take_sum(bl__fusion *fusion, const bl__fusion_source *source, const 
     if (!group || !group->open || group->reduction || !all_plain(source, group))
         return false;
     group->reduction = (uint32_t)node->id + 1;
+    fusion->has_reductions = true;
     fusion->nodes[node->id].group = fusion->nodes[x->node->id].group;
     return true;
 }
@@ -271,13 +276,15 @@ static bool visit(bl__fusion *fusion, const bl__fusion_source *source, const bl_
     if ((node->op->flags & (BL_OP_LEAF | BL_OP_EFFECT)) || node->input_count == 0 || node->op->view)
         return true;
     bool sums_product = fusion->nodes[node->id].product != 0;
-    for (size_t i = 0; i < node->input_count; i++) { /* before the node could join what it sees a view of */
+    bool ends_groups = source->has_views || fusion->has_reductions;
+    /* before the node could join what it sees a view of */
+    for (size_t i = 0; i < node->input_count && ends_groups; i++) {
         if (node->inputs[i]->node->op->view || is_reduction(fusion, node->inputs[i]))
             close(fusion, base_of(node->inputs[i]));
     }
     if (take_sum(fusion, source, node))
         return true;
-    if (!sums_product && can_join(source, node) && !take_in(fusion, source, node))
+    if (!sums_product && can_join(fusion, source, node) && !take_in(fusion, source, node))
         return false;
     uint32_t own = fusion->nodes[node->id].group;
     for (size_t i = 0; i < node->input_count; i++) {
@@ -286,6 +293,22 @@ static bool visit(bl__fusion *fusion, const bl__fusion_source *source, const bl_
             close(fusion, input);
     }
     return true;
+}
+
+/* Marks the members of groups that run as such. */
+static void settle_groups(bl__fusion *fusion, const bl__fusion_source *source)
+{
+    for (size_t i = 0; i < fusion->group_count; i++) {
+        const bl__fusion_group *group = &fusion->groups[i];
+        uint32_t last = group->member_count > 0 ? group->members[group->member_count - 1] : 0;
+        if (group->member_count == 0 || !if_together(fusion, last, source->graph->nodes[last]->op))
+            continue;
+        for (int m = 0; m < group->member_count; m++)
+            fusion->nodes[group->members[m]].is_grouped = true;
+        if (group->reduction)
+            fusion->nodes[group->reduction - 1].is_grouped = true;
+        fusion->nodes[last].is_last = true;
+    }
 }
 
 /* A view waits for the group whose value it shows. */
@@ -317,7 +340,10 @@ bool bl__fuse(bl__fusion *fusion, const bl__fusion_source *source)
 {
     fusion->nodes = bl__allocate(fusion->allocator, source->node_count, sizeof(*fusion->nodes));
     fusion->node_count = fusion->nodes ? source->node_count : 0;
-    if (!fusion->nodes || (source->joins && !bl__join_products(fusion, source)))
+    if (!bl__reserve(fusion->allocator, &fusion->groups, &fusion->group_capacity,
+                     source->node_count / (BL__GROUP_STEPS / 2) + 4, sizeof(*fusion->groups)))
+        return false;
+    if (!fusion->nodes || (source->joins && source->has_products && !bl__join_products(fusion, source)))
         return false;
     for (size_t id = 0; id < source->node_count; id++) {
         const bl__node *node = source->graph->nodes[id];
@@ -325,7 +351,9 @@ bool bl__fuse(bl__fusion *fusion, const bl__fusion_source *source)
         if (!skipped && !(source->alone ? start_group(fusion, source, node) : visit(fusion, source, node)))
             return false;
     }
-    settle_views(fusion, source);
+    settle_groups(fusion, source);
+    if (source->has_views)
+        settle_views(fusion, source);
     mark_used(fusion, source);
     return true;
 }

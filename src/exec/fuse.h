@@ -21,19 +21,38 @@ typedef struct bl__fusion_group {
  * it shows; 0 for none. */
 typedef struct bl__fusion_node {
     uint32_t group;
-    uint32_t next_view; /* of the same group, + 1 */
+    union {
+        uint32_t next_view; /* of a view: the next one of the same group, + 1 */
+        uint32_t step;      /* of a member, while its group is lowered: its place among them */
+    };
     uint32_t
         product; /* of an add: the id + 1 of the matrix product that is added where the other term stands */
-    bool is_joined; /* such a product, or a view between it and the add: not computed on its own */
-    bool is_used;   /* by something outside its group, or by the caller */
+    bool is_joined;  /* such a product, or a view between it and the add: not computed on its own */
+    bool is_used;    /* by something outside its group, or by the caller */
+    bool is_grouped; /* runs as a part of its group, ... */
+    bool is_last;    /* ... where this one, its last member, stands */
 } bl__fusion_node;
+
+/* The tile function of an op, as it was found before: tapes repeat a few ops. */
+typedef struct bl__known_tile {
+    const bl_op *op;
+    bl__tile tile;
+    uint8_t last_input, output;
+} bl__known_tile;
+
+enum {
+    BL__KNOWN_TILES = 32 /* a power of two */
+};
 
 typedef struct bl__fusion {
     const bl_allocator *allocator;
+    const bl__kernel_set *kernels;
+    bl__known_tile known[BL__KNOWN_TILES];
     bl__fusion_node *nodes; /* by id */
     size_t node_count;
     bl__fusion_group *groups;
     size_t group_count, group_capacity;
+    bool has_reductions; /* some groups have */
 } bl__fusion;
 
 /* How the lowering tells which nodes count and in which dtype they are computed. */
@@ -43,10 +62,11 @@ typedef struct bl__fusion_source {
     size_t node_count;
     bl_tensor *const *outputs;
     size_t output_count;
-    const bl__kernel_set *kernels;
-    bool widens; /* f32 is computed in f64 */
-    bool alone;  /* every node runs alone, ... */
-    bool joins;  /* ... but for products, which are computed into what they are added to */
+    bool has_views;    /* some are needed, ... */
+    bool has_products; /* ... or matrix products */
+    bool widens;       /* f32 is computed in f64 */
+    bool alone;        /* every node runs alone, ... */
+    bool joins;        /* ... but for products, which are computed into what they are added to */
 } bl__fusion_source;
 
 /* Finds the products that are to be computed into what they are added to (accumulate.c); false without
@@ -57,11 +77,20 @@ bool bl__join_products(bl__fusion *fusion, const bl__fusion_source *source);
 bool bl__fuse(bl__fusion *fusion, const bl__fusion_source *source);
 void bl__fusion_free(bl__fusion *fusion);
 
-/* The tile function of an op whose last input and output have these dtypes; NULL when it has none. */
-bl__tile bl__tile_of(const bl__kernel_set *kernels, const bl_op *op, bl_dtype last_input, bl_dtype output);
+/* Looks for a tile function and notes it in its place. */
+const bl__known_tile *bl__find_tile(bl__fusion *fusion, bl__known_tile *place, const bl_op *op,
+                                    bl_dtype last_input, bl_dtype output);
 
-/* The group of a node; NULL when it runs alone. */
-bl__fusion_group *bl__fusion_group_of(const bl__fusion *fusion, const bl__node *node);
+/* The tile function of an op whose last input and output have these dtypes; NULL when it has none. */
+static inline bl__tile bl__tile_of(bl__fusion *fusion, const bl_op *op, bl_dtype last_input, bl_dtype output)
+{
+    bl__known_tile *place = &fusion->known[((unsigned)op->key + 8 * output) & (BL__KNOWN_TILES - 1)];
+    const bl__known_tile *known = place;
+    if (known->op != op || known->last_input != last_input || known->output != output)
+        known = bl__find_tile(fusion, place, op, last_input, output);
+    return known->tile;
+}
+
 /* The group that must have run before a view is lowered; NULL for none. */
 bl__fusion_group *bl__fusion_base_of(const bl__fusion *fusion, const bl__node *view);
 

@@ -7,24 +7,9 @@
 
 #include <string.h>
 
-bool bl__lowering_ok(const bl__lowering *l)
-{
-    return l->program->head.error.code == BL_OK;
-}
-
 void bl__lower_out_of_memory(bl__lowering *l)
 {
     bl__program_fail(l->program, BL_ERR_MEMORY, "compile", "no memory for the program");
-}
-
-bl_dtype bl__lower_dtype(const bl__lowering *l, bl_dtype dtype)
-{
-    return l->program->precision == BL_PRECISION_F64 && dtype == BL_F32 ? BL_F64 : dtype;
-}
-
-bl__operand *bl__value_of(bl__lowering *l, const bl_tensor *tensor)
-{
-    return &l->values[l->first_value[tensor->node->id] - 1 + tensor->output];
 }
 
 const bl__dims *bl__dims_of(bl__lowering *l, int rank, const int64_t *size)

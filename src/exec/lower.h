@@ -22,7 +22,9 @@ typedef struct bl__named {
 
 enum {
     BL__DIMS_CACHE = 64,
-    BL__NAME_CACHE = 64
+    BL__NAME_CACHE = 64,
+    BL__GROUP_NAME_CACHE = 8,
+    BL__NAMED_OPS = 4 /* of a group, in its name */
 };
 
 /* An element-wise instruction that may be made one with others: see batch.h. */
@@ -33,6 +35,14 @@ typedef struct bl__candidate {
     uint32_t batch;       /* an index + 1; 0 for none */
 } bl__candidate;
 
+/* The name of groups that begin with the same ops, as the program keeps it. */
+typedef struct bl__named_group {
+    const bl_op *op[BL__NAMED_OPS]; /* NULL beyond the members */
+    uint32_t member_count;
+    bool sums;
+    const char *name;
+} bl__named_group;
+
 typedef struct bl__lowering {
     bl_program *program;
     bl_graph *graph;
@@ -40,13 +50,15 @@ typedef struct bl__lowering {
     int64_t node_count; /* nodes up to the last output */
     uint32_t
         *first_value; /* by node id: the index of its first output's value + 1; 0 when nothing needs it */
-    uint8_t *used_outputs;   /* by node id: bit i says that something uses output i */
-    bool fuse;               /* whether any may run together */
-    bool rewrite;            /* whether fused ops may take places */
-    size_t memory_budget;    /* of the workspace */
-    bl__fusion fusion;       /* which of the nodes do */
-    bl__operand *values;     /* in the program's arena; those of copies stand apart */
-    bl__lifetime *lifetimes; /* of the program's storages, whose sizes are known so far */
+    uint8_t *used_outputs;                     /* by node id: bit i says that something uses output i */
+    int64_t needed_count;                      /* nodes that something needs */
+    bool has_views, has_effects, has_products; /* among them */
+    bool fuse;                                 /* whether any may run together */
+    bool rewrite;                              /* whether fused ops may take places */
+    size_t memory_budget;                      /* of the workspace */
+    bl__fusion fusion;                         /* which of the nodes do */
+    bl__operand *values;                       /* in the program's arena; those of copies stand apart */
+    bl__lifetime *lifetimes;                   /* of the program's storages, whose sizes are known so far */
     size_t lifetime_capacity;
     size_t *state_table; /* open addressing: index of a state + 1, by parameter id */
     size_t state_table_size;
@@ -54,20 +66,33 @@ typedef struct bl__lowering {
     size_t candidate_count, candidate_capacity;
     bl__dims dims[BL__DIMS_CACHE];
     bl__named names[BL__NAME_CACHE];
+    bl__named_group group_names[BL__GROUP_NAME_CACHE];
     const bl__scope *scope; /* the last one whose path was copied */
     const char *scope_path;
 } bl__lowering;
 
-bool bl__lowering_ok(const bl__lowering *l);
+static inline bool bl__lowering_ok(const bl__lowering *l)
+{
+    return l->program->head.error.code == BL_OK;
+}
+
 void bl__lower_out_of_memory(bl__lowering *l);
 void bl__lower_node(bl__lowering *l, const bl__node *node);
 void bl__lower_output(bl__lowering *l, const bl_tensor *tensor);
 
 /* ---- shared by the files that lower ---- */
 
-bl_dtype bl__lower_dtype(const bl__lowering *l, bl_dtype dtype);
+static inline bl_dtype bl__lower_dtype(const bl__lowering *l, bl_dtype dtype)
+{
+    return l->program->precision == BL_PRECISION_F64 && dtype == BL_F32 ? BL_F64 : dtype;
+}
+
 /* The value of a tensor, described in the program's precision once its node has been lowered. */
-bl__operand *bl__value_of(bl__lowering *l, const bl_tensor *tensor);
+static inline bl__operand *bl__value_of(bl__lowering *l, const bl_tensor *tensor)
+{
+    return &l->values[l->first_value[tensor->node->id] - 1 + tensor->output];
+}
+
 /* Sizes and contiguous strides in the arena, the same pointers for the same shape mostly; NULL without
  * memory. */
 const bl__dims *bl__dims_of(bl__lowering *l, int rank, const int64_t *size);

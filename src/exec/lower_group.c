@@ -1,21 +1,21 @@
 /* Lowering a group of element-wise nodes: its steps, and the values that others need. */
 #include "cpu/reduce.h"
 #include "exec/batch.h"
+#include "graph/shape.h"
 #include "graph/text.h"
 
 #include <string.h>
 
 /* The slot of a tensor in the group: an input's, or that of the step that computes it. */
-static uint8_t slot_of(const bl__fusion_group *group, const bl_tensor *tensor)
+static uint8_t slot_of(const bl__lowering *l, const bl__fusion_group *group, const bl_tensor *tensor)
 {
-    for (int i = 0; i < group->input_count; i++) {
-        if (group->inputs[i] == tensor)
-            return (uint8_t)i;
-    }
-    int step = 0;
-    while (group->members[step] != tensor->node->id)
-        step++;
-    return (uint8_t)(group->input_count + step);
+    const bl__fusion_node *node = &l->fusion.nodes[tensor->node->id];
+    if (node->group == l->fusion.nodes[group->members[0]].group && !tensor->node->op->view)
+        return (uint8_t)(group->input_count + node->step);
+    int slot = 0;
+    while (group->inputs[slot] != tensor)
+        slot++;
+    return (uint8_t)slot;
 }
 
 static bool set_step(bl__lowering *l, const bl__fusion_group *group, const bl__node *node, bl__step *step)
@@ -23,43 +23,63 @@ static bool set_step(bl__lowering *l, const bl__fusion_group *group, const bl__n
     const bl_op *op = node->op;
     bl_dtype dtype = bl__lower_dtype(l, (bl_dtype)node->outputs[0].dtype);
     bl_dtype last = bl__lower_dtype(l, (bl_dtype)node->inputs[node->input_count - 1]->dtype);
-    void *attributes = bl__arena_take(&l->program->arena, op->attributes_size);
-    if (!attributes)
-        return false;
-    if (op->attributes_size > 0)
+    void *attributes = NULL;
+    if (op->attributes_size > 0) {
+        attributes = bl__arena_take(&l->program->arena, op->attributes_size);
+        if (!attributes)
+            return false;
         memcpy(attributes, bl__attributes(node), op->attributes_size);
-    *step = (bl__step){.tile = bl__tile_of(l->program->environment.kernels, op, last, dtype),
+    }
+    *step = (bl__step){.tile = bl__tile_of(&l->fusion, op, last, dtype),
                        .attributes = attributes,
                        .input_count = (uint8_t)node->input_count,
-                       .bytes = (uint8_t)bl_dtype_size(dtype),
+                       .bytes = (uint8_t)bl__dtype_bytes(dtype),
                        .is_output = l->fusion.nodes[node->id].is_used,
                        .attribute_bytes =
                            op->attributes_size <= UINT16_MAX ? (uint16_t)op->attributes_size : UINT16_MAX};
     for (size_t i = 0; i < node->input_count; i++)
-        step->input[i] = slot_of(group, node->inputs[i]);
+        step->input[i] = slot_of(l, group, node->inputs[i]);
     return true;
 }
 
-/* The names of its first ops in their order, as messages and listings have them: "mul+add+tanh",
- * "mul+add+tanh+neg+2 more". */
-static const char *name_group(bl__lowering *l, const bl__fusion_group *group)
+static const char *make_name(bl__lowering *l, const bl__named_group *named)
 {
-    const int most = 4;
     char text[160];
     bl__text out = {text, sizeof(text), 0};
-    for (int i = 0; i < group->member_count && i < most; i++)
-        bl__text_add(&out, "%s%s", i > 0 ? "+" : "", l->graph->nodes[group->members[i]]->op->name);
-    if (group->member_count > most)
-        bl__text_add(&out, "+%d more", group->member_count - most);
-    if (group->reduction)
+    for (int i = 0; i < BL__NAMED_OPS && named->op[i]; i++)
+        bl__text_add(&out, "%s%s", i > 0 ? "+" : "", named->op[i]->name);
+    if (named->member_count > BL__NAMED_OPS)
+        bl__text_add(&out, "+%u more", named->member_count - BL__NAMED_OPS);
+    if (named->sums)
         bl__text_add(&out, "+sum");
     return bl__arena_string(&l->program->arena, text);
+}
+
+/* The names of its first ops in their order, as messages and listings have them: "mul+add+tanh",
+ * "mul+add+tanh+neg+2 more". Mostly the same pointer for the same name; NULL without memory. */
+static const char *name_group(bl__lowering *l, const bl__fusion_group *group)
+{
+    bl__named_group named = {.member_count = group->member_count, .sums = group->reduction != 0};
+    size_t hash = group->member_count;
+    for (int i = 0; i < group->member_count && i < BL__NAMED_OPS; i++) {
+        named.op[i] = l->graph->nodes[group->members[i]]->op;
+        hash = hash * 3 + (size_t)named.op[i]->key;
+    }
+    bl__named_group *known = &l->group_names[hash & (BL__GROUP_NAME_CACHE - 1)];
+    bool same = known->name && known->member_count == named.member_count && known->sums == named.sums;
+    for (int i = 0; i < BL__NAMED_OPS && same; i++)
+        same = known->op[i] == named.op[i];
+    if (same)
+        return known->name;
+    named.name = make_name(l, &named);
+    *known = named;
+    return named.name;
 }
 
 /* Describes a value in a storage of its own; false without memory. */
 static bool make_output(bl__lowering *l, const bl_tensor *output)
 {
-    size_t size = bl_dtype_size(bl__lower_dtype(l, (bl_dtype)output->dtype));
+    size_t size = bl__dtype_bytes(bl__lower_dtype(l, (bl_dtype)output->dtype));
     size_t storage = bl__new_storage(l, BL__WORKSPACE, (size_t)output->count * size);
     if (storage == SIZE_MAX)
         return false;
@@ -85,7 +105,7 @@ static bool set_reduction(bl__lowering *l, const bl__fusion_group *group, bl__gr
     const bl__node *sum = l->graph->nodes[group->reduction - 1];
     steps->reducer =
         l->program->environment.kernels->sums[bl__lower_dtype(l, (bl_dtype)sum->inputs[0]->dtype)];
-    steps->reduced = slot_of(group, sum->inputs[0]);
+    steps->reduced = slot_of(l, group, sum->inputs[0]);
     return make_output(l, &sum->outputs[0]);
 }
 
@@ -101,6 +121,8 @@ static bool add_group(bl__lowering *l, const bl__fusion_group *group)
     steps->step_count = (int64_t)count;
     for (int i = 0; i < group->input_count; i++)
         inputs[i] = bl__value_of(l, group->inputs[i]);
+    for (size_t i = 0; i < count; i++)
+        l->fusion.nodes[group->members[i]].step = (uint32_t)i;
     for (size_t i = 0; i < count; i++) {
         const bl__node *node = l->graph->nodes[group->members[i]];
         if (!set_step(l, group, node, &steps->step[i]))

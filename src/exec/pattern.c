@@ -205,6 +205,8 @@ static bool take_room(recorder *r, size_t nodes, size_t constants)
 void bl__pattern_record(bl__lowering *l, bl_tensor *const *outputs, size_t count)
 {
     recorder r = {.l = l, .arena = &l->program->arena};
+    if (l->needed_count > BL__PATTERN_NODES)
+        return;
     size_t constants = 0, nodes = count_nodes(l, &constants);
     if (nodes > BL__PATTERN_NODES || count > BL__PATTERN_NODES)
         return;

@@ -1,6 +1,7 @@
 /* Running: check, compute, and only then commit. */
 #include "exec/check.h"
 #include "exec/strand.h"
+#include "graph/shape.h"
 
 #include <math.h>
 #include <string.h>
@@ -45,7 +46,7 @@ static unsigned char *storage_data(const bl_program *p, const bl__storage *stora
 void *bl__value_data(const bl_program *program, const bl__operand *value)
 {
     unsigned char *data = storage_data(program, &program->storages[value->storage]);
-    return data ? data + (size_t)value->offset * bl_dtype_size((bl_dtype)value->dtype) : NULL;
+    return data ? data + (size_t)value->offset * bl__dtype_bytes((bl_dtype)value->dtype) : NULL;
 }
 
 /* Points every operand at its data. */

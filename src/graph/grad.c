@@ -55,7 +55,8 @@ static bl_tensor **slots_of(backward *b, const bl__node *node)
         *slots = bl__arena_take(&b->graph->scratch, bytes);
         if (!*slots)
             return out_of_memory(b);
-        memset(*slots, 0, bytes);
+        for (int i = 0; i < node->op->output_count; i++)
+            (*slots)[i] = NULL;
     }
     return *slots;
 }
@@ -63,6 +64,8 @@ static bl_tensor **slots_of(backward *b, const bl__node *node)
 /* A gradient as the tensor it belongs to has it: the one place where broadcasts are undone. */
 static bl_tensor *fit(bl_tensor *gradient, const bl_tensor *tensor)
 {
+    if (gradient->node && gradient->rank == tensor->rank && gradient->size == tensor->size)
+        return gradient;
     bl_shape shape = bl_tensor_shape(tensor), both;
     bl_shape given = bl_tensor_shape(gradient);
     if (bl_shape_equal(given, shape))
@@ -81,7 +84,7 @@ static bool is_float(const bl_tensor *tensor)
 /* a + b; where their dtype is storage only, in f32. */
 static bl_tensor *add(bl_tensor *a, bl_tensor *b)
 {
-    bl_dtype dtype = bl_tensor_dtype(a);
+    bl_dtype dtype = (bl_dtype)a->dtype;
     if (dtype != BL_BF16 && dtype != BL_F16)
         return bl_add(a, b);
     return bl_cast(bl_add(bl_cast(a, BL_F32), bl_cast(b, BL_F32)), dtype);
@@ -155,9 +158,12 @@ static void flow(backward *b, bl_tensor *tensor, bl_tensor *cotangent)
 static void locate(backward *b, int64_t first, const bl__node *from)
 {
     bl_graph *graph = b->graph;
-    bl__origin origin = *from->origin;
-    origin.label = NULL;
-    const bl__origin *shared = from->origin->label ? bl__origin_of(graph, origin) : from->origin;
+    const bl__origin *shared = from->origin;
+    if (shared->label) {
+        bl__origin origin = *shared;
+        origin.label = NULL;
+        shared = bl__origin_of(graph, origin);
+    }
     if (!shared) {
         out_of_memory(b);
         return;

@@ -5,7 +5,6 @@
 #include "graph/rewrite.h"
 #include "graph/use.h"
 
-#include <stddef.h>
 #include <string.h>
 
 bl_graph *bl_graph_new(bl_context *context)
@@ -78,15 +77,6 @@ void bl_graph_set_rewriting(bl_graph *graph, bool rewriting)
 int64_t bl_graph_node_count(const bl_graph *graph)
 {
     return graph ? graph->node_count : 0;
-}
-
-bl_graph *bl__graph_of(const bl_tensor *tensor)
-{
-    if (!tensor)
-        return NULL;
-    if (tensor->node)
-        return tensor->node->origin->graph;
-    return (bl_graph *)((uintptr_t)tensor - offsetof(bl_graph, invalid)); /* the graph's invalid tensor */
 }
 
 bl_graph *bl_tensor_graph(const bl_tensor *tensor)
@@ -167,6 +157,32 @@ static void set_outputs(bl__node *node, const int64_t *const *shared, int64_t *o
     }
 }
 
+/* A node in the arena with all but its outputs and hash; NULL without memory. Its block is of `bytes`, of
+ * which the first are its own and its outputs'. */
+static inline bl__node *new_node(bl_graph *graph, const bl_op *op, bl_tensor *const *inputs,
+                                 size_t input_count, const void *attributes, size_t outputs_end, size_t bytes)
+{
+    bl__node *node = NULL;
+    const bl__origin *origin = graph->plain;
+    if (!origin || origin->scope != graph->scope)
+        origin = bl__origin_here(graph);
+    if (origin && reserve_node(graph))
+        node = bl__arena_take(&graph->arena, bytes);
+    if (!node)
+        return NULL;
+    node->op = op;
+    node->inputs = (bl_tensor **)(void *)((unsigned char *)node + outputs_end);
+    node->origin = origin;
+    node->id = (uint32_t)graph->node_count;
+    node->input_count = (uint32_t)input_count;
+    node->bytes = bytes;
+    for (size_t i = 0; i < input_count; i++)
+        node->inputs[i] = inputs[i];
+    if (op->attributes_size > 0)
+        memcpy(bl__attributes(node), attributes, op->attributes_size);
+    return node;
+}
+
 bl__node *bl__append(bl_graph *graph, const bl_op *op, bl_tensor *const *inputs, size_t input_count,
                      const void *attributes, const bl_dtype *dtypes, const bl_shape *shapes)
 {
@@ -179,24 +195,29 @@ bl__node *bl__append(bl_graph *graph, const bl_op *op, bl_tensor *const *inputs,
         shared[i] = shared_sizes(inputs, input_count, &shapes[i]);
         bytes += shared[i] ? 0 : (size_t)shapes[i].rank * sizeof(int64_t);
     }
-    const bl__origin *origin = bl__origin_here(graph);
-    if (origin && reserve_node(graph))
-        node = bl__arena_take(&graph->arena, bytes);
+    node = new_node(graph, op, inputs, input_count, attributes, bl__outputs_end(op), bytes);
     if (!node)
         return NULL;
-    unsigned char *block = (unsigned char *)node;
-    *node = (bl__node){.op = op,
-                       .inputs = (bl_tensor **)(void *)(block + bl__outputs_end(op)),
-                       .origin = origin,
-                       .id = (uint32_t)graph->node_count,
-                       .input_count = (uint32_t)input_count,
-                       .bytes = bytes};
-    if (input_count > 0)
-        memcpy(node->inputs, inputs, input_count * sizeof(bl_tensor *));
-    if (op->attributes_size > 0)
-        memcpy(bl__attributes(node), attributes, op->attributes_size);
-    set_outputs(node, shared, (int64_t *)(void *)(block + before_sizes), dtypes, shapes);
+    set_outputs(node, shared, (int64_t *)(void *)((unsigned char *)node + before_sizes), dtypes, shapes);
     node->hash = bl__node_hash(node);
+    bl__count_node(graph, node);
+    return node;
+}
+
+bl__node *bl__append_like(bl_graph *graph, const bl_op *op, bl_tensor *const *inputs, size_t input_count,
+                          const void *attributes, const bl_tensor *like)
+{
+    enum {
+        OUTPUTS_END = (sizeof(bl__node) + sizeof(bl_tensor) + 15) / 16 * 16
+    };
+    size_t bytes = OUTPUTS_END + bl__inputs_bytes(input_count) + (op->attributes_size + 15) / 16 * 16;
+    bl__node *node = new_node(graph, op, inputs, input_count, attributes, OUTPUTS_END, bytes);
+    if (!node)
+        return NULL;
+    node->outputs[0] = (bl_tensor){
+        .node = node, .size = like->size, .count = like->count, .rank = like->rank, .dtype = like->dtype};
+    node->hash = op->attributes_size > 0 ? bl__node_hash(node)
+                                         : bl__mix_inputs(bl__mix(input_count, (uintptr_t)op), node);
     bl__count_node(graph, node);
     return node;
 }

@@ -5,6 +5,8 @@
 #include "bowline/op.h"
 #include "graph/context.h"
 
+#include <stddef.h>
+
 typedef struct bl__node bl__node;
 typedef struct bl__scope bl__scope;
 struct bl_parameter;
@@ -140,7 +142,14 @@ void bl__decomposed_vjp(const bl_vjp_call *call);
 bool bl__is_composite(const bl_op *op);
 
 /* The graph of a tensor, the invalid one included; NULL for NULL. */
-bl_graph *bl__graph_of(const bl_tensor *tensor);
+static inline bl_graph *bl__graph_of(const bl_tensor *tensor)
+{
+    if (!tensor)
+        return NULL;
+    if (tensor->node)
+        return tensor->node->origin->graph;
+    return (bl_graph *)((uintptr_t)tensor - offsetof(bl_graph, invalid)); /* the graph's invalid tensor */
+}
 
 /* Reports an error of the graph in the name of an op (NULL: none) and returns its invalid tensor. */
 bl_tensor *bl__fail(bl_graph *graph, bl_status status, const char *op, const char *format, ...)
@@ -153,6 +162,10 @@ bool bl__usable(bl_graph *graph, const char *op, const bl_tensor *tensor);
 /* Appends a node whose inputs, dtypes and shapes have been checked; NULL without memory, nothing reported. */
 bl__node *bl__append(bl_graph *graph, const bl_op *op, bl_tensor *const *inputs, size_t input_count,
                      const void *attributes, const bl_dtype *dtypes, const bl_shape *shapes);
+
+/* The same for an op of one output, which is of the dtype and shape of a tensor. */
+bl__node *bl__append_like(bl_graph *graph, const bl_op *op, bl_tensor *const *inputs, size_t input_count,
+                          const void *attributes, const bl_tensor *like);
 
 /* The same for a leaf, which has no inputs; out of memory is reported. */
 bl_tensor *bl__append_leaf(bl_graph *graph, const bl_op *op, const void *attributes, bl_dtype dtype,

@@ -50,9 +50,7 @@ static uint64_t mix_attributes(uint64_t hash, const bl__node *node)
 uint64_t bl__node_hash(const bl__node *node)
 {
     const bl_op *op = node->op;
-    uint64_t hash = mix_attributes(bl__mix(node->input_count, (uintptr_t)op), node);
-    for (uint32_t i = 0; i < node->input_count; i++)
-        hash = bl__mix(hash, node->inputs[i]->node->hash + node->inputs[i]->output);
+    uint64_t hash = bl__mix_inputs(mix_attributes(bl__mix(node->input_count, (uintptr_t)op), node), node);
     if (op->flags & BL_OP_LEAF) {
         const bl_tensor *leaf = &node->outputs[0];
         hash = bl__mix(hash, (uint64_t)leaf->dtype << 8 | leaf->rank);

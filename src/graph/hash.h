@@ -12,6 +12,14 @@ static inline uint64_t bl__mix(uint64_t hash, uint64_t word)
     return hash ^ hash >> 29;
 }
 
+/* A hash with the hashes of a node's inputs. */
+static inline uint64_t bl__mix_inputs(uint64_t hash, const bl__node *node)
+{
+    for (uint32_t i = 0; i < node->input_count; i++)
+        hash = bl__mix(hash, node->inputs[i]->node->hash + node->inputs[i]->output);
+    return hash;
+}
+
 /* The hash of a node whose fields are set: of its op, its attributes, the dtypes and shapes of a leaf, and
  * the hashes of its inputs, so that it stands for all that the node is made from, wherever on a tape that is.
  * A parameter counts by its id and generation, an input by its ordinal; the values of a constant do not

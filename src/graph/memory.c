@@ -118,12 +118,6 @@ bool bl__multiply_size(size_t a, size_t b, size_t *out)
 
 /* ---- arenas ---- */
 
-struct bl__chunk {
-    struct bl__chunk *next;
-    size_t capacity; /* bytes of data */
-    _Alignas(64) unsigned char data[];
-};
-
 #define FIRST_CHUNK   ((size_t)4096)
 #define LARGEST_CHUNK (2 * LARGE_PAGE - sizeof(bl__chunk))
 
@@ -173,7 +167,7 @@ static bool next_chunk(bl__arena *arena, size_t bytes)
 {
     bl__chunk *after = arena->current ? arena->current->next : arena->first;
     if (!after || after->capacity < bytes) {
-        size_t capacity = arena->current ? arena->current->capacity * 2 : FIRST_CHUNK;
+        size_t capacity = arena->current ? arena->current->capacity * 4 : FIRST_CHUNK;
         if (capacity > LARGEST_CHUNK)
             capacity = LARGEST_CHUNK;
         if (capacity < bytes)
@@ -196,8 +190,7 @@ static bool next_chunk(bl__arena *arena, size_t bytes)
     return true;
 }
 
-/* `alignment` is a power of two. */
-static inline void *take(bl__arena *arena, size_t bytes, size_t alignment)
+void *bl__arena_take_slowly(bl__arena *arena, size_t bytes, size_t alignment)
 {
     if (bytes > (size_t)INT64_MAX / 2)
         return NULL;
@@ -211,14 +204,9 @@ static inline void *take(bl__arena *arena, size_t bytes, size_t alignment)
     return arena->current->data + start;
 }
 
-void *bl__arena_take(bl__arena *arena, size_t bytes)
-{
-    return take(arena, bytes, 16);
-}
-
 void *bl__arena_take_aligned(bl__arena *arena, size_t bytes)
 {
-    return take(arena, bytes, BL__ALIGNMENT);
+    return bl__arena_take_slowly(arena, bytes, BL__ALIGNMENT);
 }
 
 bool bl__arena_take_again(bl__arena *arena, const void *block, size_t bytes)

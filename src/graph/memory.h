@@ -33,7 +33,11 @@ bool bl__multiply(int64_t a, int64_t b, int64_t *out);
 bool bl__multiply_size(size_t a, size_t b, size_t *out);
 
 /* Grows in chunks, frees all at once; a reset keeps the chunks. */
-typedef struct bl__chunk bl__chunk;
+typedef struct bl__chunk {
+    struct bl__chunk *next;
+    size_t capacity; /* bytes of data */
+    _Alignas(64) unsigned char data[];
+} bl__chunk;
 typedef struct bl__arena {
     const bl_allocator *allocator;
     bl__chunk *first;
@@ -54,8 +58,19 @@ void bl__arena_reset(bl__arena *arena);
 size_t bl__arena_bytes(const bl__arena *arena);
 bl__arena_mark bl__arena_position(const bl__arena *arena);
 void bl__arena_rewind(bl__arena *arena, bl__arena_mark mark);
-/* `bytes` not zeroed and aligned to 16 (or to 64); NULL without memory. 0 bytes give a valid pointer. */
-void *bl__arena_take(bl__arena *arena, size_t bytes);
+/* `bytes` not zeroed and aligned to `alignment`, a power of two up to 64; NULL without memory. 0 bytes give a
+ * valid pointer. */
+void *bl__arena_take_slowly(bl__arena *arena, size_t bytes, size_t alignment);
+/* The same, aligned to 16 (or to 64). */
+static inline void *bl__arena_take(bl__arena *arena, size_t bytes)
+{
+    bl__chunk *chunk = arena->current;
+    size_t start = (arena->used + 15) & ~(size_t)15;
+    if (!chunk || start > chunk->capacity || bytes > chunk->capacity - start)
+        return bl__arena_take_slowly(arena, bytes, 16);
+    arena->used = start + bytes;
+    return chunk->data + start;
+}
 void *bl__arena_take_aligned(bl__arena *arena, size_t bytes);
 /* Takes a block where one of `bytes` was taken before the arena was reset; false, and nothing changed, unless
  * that is where the next one comes to stand. */

@@ -1,12 +1,10 @@
 /* Recording the same again: see repeat.h. */
 #include "graph/repeat.h"
-#include "graph/hash.h"
 #include "ops/keys.h"
 
 #include <string.h>
 
-/* Tapes get a number when they begin to differ from the one before. */
-static void begin_lineage(bl_graph *graph)
+void bl__begin_lineage(bl_graph *graph)
 {
     graph->lineage = atomic_fetch_add_explicit(&graph->context->next_id, 1, memory_order_relaxed);
 }
@@ -14,14 +12,6 @@ static void begin_lineage(bl_graph *graph)
 static void note_place(bl_graph *graph, const bl__origin *origin)
 {
     graph->places = bl__mix(graph->places, (uintptr_t)origin->scope);
-}
-
-void bl__count_node(bl_graph *graph, bl__node *node)
-{
-    if (graph->repeated == graph->node_count)
-        begin_lineage(graph);
-    note_place(graph, node->origin);
-    graph->nodes[graph->node_count++] = node;
 }
 
 void bl__repeat_reset(bl_graph *graph)
@@ -36,7 +26,7 @@ void bl__repeat_rewind(bl_graph *graph)
     graph->last_count = 0;
     if (graph->repeated > graph->node_count)
         graph->repeated = graph->node_count;
-    begin_lineage(graph);
+    bl__begin_lineage(graph);
 }
 
 static bool same_bytes(const void *a, const void *b, size_t bytes)
@@ -74,7 +64,9 @@ static bl__node *take_again(bl_graph *graph, const bl_op *op, bl_tensor *const *
                             const void *attributes)
 {
     bl__node *node = graph->nodes[graph->node_count];
-    const bl__origin *origin = bl__origin_here(graph);
+    const bl__origin *origin = graph->plain;
+    if (!origin || origin->scope != graph->scope)
+        origin = bl__origin_here(graph);
     bl__arena_mark before = bl__arena_position(&graph->arena);
     if (!origin || !bl__arena_take_again(&graph->arena, node, 0)) /* before its bytes are read */
         return NULL;

@@ -7,7 +7,7 @@
 #ifndef BOWLINE_GRAPH_REPEAT_H
 #define BOWLINE_GRAPH_REPEAT_H
 
-#include "graph/graph.h"
+#include "graph/hash.h"
 
 static inline bool bl__in_step(const bl_graph *graph)
 {
@@ -22,8 +22,17 @@ bl__node *bl__repeat(bl_graph *graph, const bl_op *op, bl_tensor *const *inputs,
 bl__node *bl__repeat_typed(bl_graph *graph, const bl_op *op, bl_tensor *const *inputs, size_t input_count,
                            const void *attributes, const bl_dtype *dtypes, const bl_shape *shapes);
 
+/* Gives a tape that begins to differ from the one before a number of its own. */
+void bl__begin_lineage(bl_graph *graph);
+
 /* Puts a new node at the end of the tape. */
-void bl__count_node(bl_graph *graph, bl__node *node);
+static inline void bl__count_node(bl_graph *graph, bl__node *node)
+{
+    if (graph->repeated == graph->node_count)
+        bl__begin_lineage(graph);
+    graph->places = bl__mix(graph->places, (uintptr_t)node->origin->scope);
+    graph->nodes[graph->node_count++] = node;
+}
 
 /* Begins a recording of which the last one may be a pattern; or goes back on the tape, after which there is
  * no pattern any more. */

@@ -40,6 +40,14 @@ struct entry {
 static const struct entry spellings[] = {BL__SPELLINGS(ENTRY)};
 #undef ENTRY
 
+/* Whether an op is the last of some spelling. */
+static inline bool is_last(int key)
+{
+#define IS(last, name) || key == BL__KEY_##last
+    return false BL__SPELLINGS(IS);
+#undef IS
+}
+
 /* The match of the first spelling that fits a node; false when none does. */
 static bool find_match(const bl__node *node, bl__match *match)
 {
@@ -214,7 +222,8 @@ int64_t bl__rewrite(bl_graph *graph, int64_t low, int64_t high, const uint32_t *
     bl__match match;
     for (int64_t id = low; id <= high && places >= 0; id++) {
         bl__node *node = graph->nodes[id];
-        if ((needed && !needed[id]) || !find_match(node, &match) || took_place(graph, node))
+        if (!is_last(node->op->key) || (needed && !needed[id]) || !find_match(node, &match) ||
+            took_place(graph, node))
             continue;
         if (!count_users(&r) || (is_closed(&r, node, &match) && !replace(&r, node, &match)))
             places = -1;

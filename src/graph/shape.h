@@ -8,4 +8,15 @@
  * program in f64 takes whatever the dtype, cannot be counted. */
 bl_status bl__shape_status(bl_shape shape);
 
+/* bl_dtype_size of what is known to be a dtype. */
+static inline size_t bl__dtype_bytes(bl_dtype dtype)
+{
+    static const uint8_t sizes[] = {
+#define SIZE(dtype, name, bytes) bytes,
+        BL_DTYPE_LIST(SIZE)
+#undef SIZE
+    };
+    return sizes[dtype];
+}
+
 #endif

@@ -57,7 +57,7 @@ static const bl__node *product_of(const bl_tensor *cotangent, bool *turned)
 bool bl__is_joinable(const bl_tensor *cotangent)
 {
     bool turned;
-    return bl_tensor_valid(cotangent) && (is_slice(cotangent) || product_of(cotangent, &turned));
+    return cotangent->node && (is_slice(cotangent) || product_of(cotangent, &turned));
 }
 
 /* ---- taking ---- */

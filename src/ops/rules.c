@@ -1,9 +1,11 @@
 /* What the entries of ops share: dtype and shape checks with their messages, and applying an op. */
 #include "ops/rules.h"
 #include "bowline/ops.h"
+#include "graph/repeat.h"
 
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 bool bl__holds(bl_dtype dtype, double value)
 {
@@ -142,12 +144,36 @@ bl_status bl__infer_numbers(bl_infer_call *call)
 
 /* ---- builders ---- */
 
+/* Whether the inputs of an op whose rule is one of the above are tensors of a graph, of one float dtype and
+ * one shape: nothing can be wrong with them, and the output is as they are. */
+static bool are_alike(const bl_graph *graph, const bl_op *op, bl_tensor *const *inputs, size_t count)
+{
+    const bl_tensor *first = inputs[0];
+    if ((op->infer != bl__infer_numbers && op->infer != bl__infer_reals) || (op->flags & BL__OP_COMPOSITE) ||
+        count != (size_t)op->max_inputs || !first->node || (first->dtype != BL_F32 && first->dtype != BL_F64))
+        return false;
+    bool have_values = !(first->node->op->flags & BL_OP_EFFECT);
+    for (size_t i = 1; i < count; i++) {
+        const bl_tensor *other = inputs[i];
+        if (!other || !other->node || other->node->origin->graph != graph || other->dtype != first->dtype ||
+            other->rank != first->rank ||
+            (other->size != first->size &&
+             memcmp(other->size, first->size, first->rank * sizeof(*first->size)) != 0))
+            return false;
+        have_values = have_values && !(other->node->op->flags & BL_OP_EFFECT);
+    }
+    return have_values;
+}
+
 bl_tensor *bl__apply(const bl_op *op, bl_tensor *const *inputs, size_t count, const void *attributes)
 {
     bl_graph *graph = NULL;
     for (size_t i = 0; i < count && !graph; i++)
         graph = bl__graph_of(inputs[i]);
-    return bl_apply(graph, op, inputs, count, attributes);
+    if (!graph || bl__in_step(graph) || !inputs[0] || !are_alike(graph, op, inputs, count))
+        return bl_apply(graph, op, inputs, count, attributes);
+    bl__node *node = bl__append_like(graph, op, inputs, count, attributes, inputs[0]);
+    return node ? &node->outputs[0] : bl__fail(graph, BL_ERR_MEMORY, op->name, "no memory for a node");
 }
 
 bl_tensor *bl__apply_1(const bl_op *op, bl_tensor *x, const void *attributes)

@@ -10,6 +10,13 @@ static bool same_shape(const bl_tensor *a, const bl_tensor *b)
     return bl_shape_equal(bl_tensor_shape(a), bl_tensor_shape(b));
 }
 
+/* Whether a term is the result of an op that the rows may come from: most are not. */
+static bool may_be_rows(const bl_tensor *term)
+{
+    const bl_op *op = term->node->op;
+    return op == &bl__op_embedding_backward || op == &bl__op_index_add || op == &bl__op_scatter_add;
+}
+
 static bool take(bl__match *match, const bl__node *node, bl_tensor *first, bl_tensor *second,
                  bl_tensor *third)
 {
@@ -43,7 +50,7 @@ bool bl__spelling_accumulate(const bl__node *add, bl__match *match)
     for (int side = 1; side >= 0; side--) {
         bl_tensor *rows = add->inputs[side], *base = add->inputs[1 - side];
         match->inner_count = 0;
-        if (same_shape(rows, base) &&
+        if (may_be_rows(rows) && same_shape(rows, base) &&
             (into_embedding(match, rows, base) || into_zeros(match, rows, base, &bl__op_index_add) ||
              into_zeros(match, rows, base, &bl__op_scatter_add)))
             return true;

@@ -1,5 +1,9 @@
-/* bl_apply and bl_output: what is checked before an op of anybody's is recorded. */
+/* bl_apply and bl_output: what is checked before an op of anybody's is recorded. Looks at graph/graph.h:
+ * whether builders, which leave out what cannot be wrong, record the same. */
 #include "bowline/bowline.h"
+#include "graph/graph.h"
+#include "ops/attributes.h"
+#include "ops/registry.h"
 #include "support/errors.h"
 
 #include <criterion/criterion.h>
@@ -234,4 +238,51 @@ Test(apply, a_leaf_is_made_by_its_builder)
     program = bl_compile(context, bl_apply(graph, &op, &x, 1, NULL));
     cr_expect(error_says(bl_program_error(program), BL_ERR_UNSUPPORTED, "base", NULL));
     bl_program_free(program);
+}
+
+/* ---- builders ---- */
+
+static void expect_same(const bl_tensor *a, const bl_tensor *b)
+{
+    cr_expect(bl_tensor_valid(a) && bl_tensor_valid(b));
+    cr_expect(a->node->op == b->node->op && a->node->hash == b->node->hash &&
+                  a->node->bytes == b->node->bytes,
+              "%s", a->node->op->name);
+    cr_expect(a->dtype == b->dtype && a->count == b->count && a->output == b->output &&
+              bl_shape_equal(bl_tensor_shape(a), bl_tensor_shape(b)));
+    cr_expect(bl_tensor_graph(a) == graph && bl_tensor_graph(b) == graph && a->node != b->node);
+    cr_expect_eq(memcmp(bl__attributes(a->node), bl__attributes(b->node), a->node->op->attributes_size), 0);
+}
+
+Test(apply, builders_record_the_same_nodes)
+{
+    const bl_shape shapes[] = {BL_SCALAR, BL_SHAPE(2, 3), BL_SHAPE(0, 4)};
+    for (int i = 0; i < 6; i++) {
+        bl_dtype dtype = i < 3 ? BL_F32 : BL_F64;
+        bl_tensor *both[] = {bl_input(graph, "a", dtype, shapes[i % 3]),
+                             bl_input(graph, "b", dtype, shapes[i % 3])};
+        expect_same(bl_mul(both[0], both[1]), bl_apply(graph, &bl__op_mul, both, 2, NULL));
+        expect_same(bl_hypot(both[0], both[1]), bl_apply(graph, &bl__op_hypot, both, 2, NULL));
+        expect_same(bl_tanh(both[1]), bl_apply(graph, &bl__op_tanh, &both[1], 1, NULL));
+        bl__scalar_attributes three = {.value = 3};
+        expect_same(bl_mul_scalar(both[0], 3), bl_apply(graph, &bl__op_mul_scalar, both, 1, &three));
+    }
+    cr_expect_eq(bl_graph_error(graph)->code, BL_OK);
+}
+
+Test(apply, builders_refuse_what_is_not_alike)
+{
+    bl_graph *other = bl_graph_new(context);
+    bl_tensor *y = bl_input(graph, "y", BL_F64, BL_SHAPE(2, 3)),
+              *z = bl_input(graph, "z", BL_F32, BL_SHAPE(3, 2));
+    bl_tensor *bad[] = {y, z, bl_input(other, "x", BL_F32, BL_SHAPE(2, 3)), NULL};
+    const bl_status wanted[] = {BL_ERR_DTYPE, BL_ERR_SHAPE, BL_ERR_ARGUMENT, BL_ERR_ARGUMENT};
+    for (int i = 0; i < 4; i++) {
+        int64_t before = bl_graph_node_count(graph);
+        cr_expect(!bl_tensor_valid(bl_mul(x, bad[i])), "%d", i);
+        cr_expect_eq(bl_graph_error(graph)->code, wanted[i], "%d", i);
+        cr_expect_eq(bl_graph_node_count(graph), before);
+        bl_graph_clear_error(graph);
+    }
+    bl_graph_free(other);
 }

@@ -86,6 +86,14 @@ VECTORS(f64, double)
 PANEL_OF(f32, float)
 PANEL_OF(f64, double)
 
+/* Before a loop over a few rows or vectors. Otherwise GCC 12 unrolls these loops only after it has settled
+ * that the sums stay in memory, where it then stores them at every step. */
+#if defined(__GNUC__) && !defined(__clang__)
+#define UNROLLED _Pragma("GCC unroll 8")
+#else
+#define UNROLLED
+#endif
+
 /* Sums of `rows` rows and `vectors` vectors, both known where it is compiled; `full` where no lane is beyond
  * the width. */
 #define BLOCK(name, type)                                                                                \
@@ -98,20 +106,29 @@ PANEL_OF(f64, double)
         vector_##name sum[TALL_ROWS][PANEL];                                                             \
         const int64_t a_row = panel->a_steps.row, width = full ? vectors * LANES : panel->width;         \
         const type *a = panel->a + row * a_row, *b = panel->b;                                           \
-        for (int r = 0; r < rows; r++)                                                                   \
+        UNROLLED                                                                                         \
+        for (int r = 0; r < rows; r++) {                                                                 \
+            UNROLLED                                                                                     \
             for (int v = 0; v < vectors; v++)                                                            \
                 sum[r][v] = zero_##name();                                                               \
+        }                                                                                                \
         for (int64_t p = 0; p < panel->k; p++, a += panel->a_steps.column, b += panel->b_row) {          \
             vector_##name columns[PANEL];                                                                \
+            UNROLLED                                                                                     \
             for (int v = 0; v < vectors; v++)                                                            \
                 columns[v] = load_##name(b + v * LANES, width - v * LANES);                              \
-            for (int r = 0; r < rows; r++)                                                               \
+            UNROLLED                                                                                     \
+            for (int r = 0; r < rows; r++) {                                                             \
+                UNROLLED                                                                                 \
                 for (int v = 0; v < vectors; v++)                                                        \
                     sum[r][v] = add_times_##name(sum[r][v], columns[v], a[r * a_row]);                   \
+            }                                                                                            \
         }                                                                                                \
+        UNROLLED                                                                                         \
         for (int r = 0; r < rows; r++) {                                                                 \
             type *c = panel->c + (row + r) * panel->c_steps.row;                                         \
             if (panel->c_steps.column == 1) {                                                            \
+                UNROLLED                                                                                 \
                 for (int v = 0; v < vectors; v++) {                                                      \
                     int64_t left = width - v * LANES;                                                    \
                     if (panel->add)                                                                      \
@@ -121,6 +138,7 @@ PANEL_OF(f64, double)
                 continue;                                                                                \
             }                                                                                            \
             type one[PANEL * LANES] = {0};                                                               \
+            UNROLLED                                                                                     \
             for (int v = 0; v < vectors; v++)                                                            \
                 store_##name(one + v * LANES, LANES, sum[r][v]);                                         \
             for (int64_t j = 0; j < width; j++)                                                          \

@@ -35,6 +35,14 @@ static bl_tensor *sum(bl_tensor *x)
     return bl_sum(x, BL_ALL_AXES, false);
 }
 
+/* Times x. */
+static bl_tensor *gelu_slope(bl_tensor *x)
+{
+    bl_tensor *y = bl_gelu(x), *slope;
+    bl_grad(&y, 1, &x, &x, 1, &slope);
+    return slope;
+}
+
 static const struct function {
     const char *name;
     unary *record;
@@ -51,6 +59,8 @@ static const struct function {
                  {"sigmoid", bl_sigmoid, -8, 8},
                  {"silu", bl_silu, -8, 8},
                  {"gelu", bl_gelu, -4, 4},
+                 {"gelu slope", gelu_slope, -4, 4},
+                 {"erfc", bl_erfc, -3, 3},
                  {"gelu_tanh", bl_gelu_tanh, -4, 4},
                  {"softplus", softplus, -4, 4},
                  {"mish", bl_mish, -4, 4},
@@ -99,11 +109,11 @@ static double time_function(bl_context *context, const struct function *f, bl_dt
 
 static void print_table(bl_context *context, bl_dtype dtype, long repeats)
 {
-    printf("%-10s", bl_dtype_name(dtype));
+    printf("%-11s", bl_dtype_name(dtype));
     for (int set = BL_ISA_PLAIN; set < BL_ISA_COUNT; set++)
         printf(" %8s", bl_instruction_set_name((bl_instruction_set)set));
     for (size_t i = 0; i < sizeof(functions) / sizeof(functions[0]); i++) {
-        printf("\n%-10s", functions[i].name);
+        printf("\n%-11s", functions[i].name);
         for (int set = BL_ISA_PLAIN; set < BL_ISA_COUNT; set++)
             if (bl_instruction_set_runs((bl_instruction_set)set))
                 printf(" %8.3f",

@@ -7,13 +7,15 @@
 #ifndef BOWLINE_CPU_ATTENTION_H
 #define BOWLINE_CPU_ATTENTION_H
 
-#include "cpu/gemm.h"
 #include "cpu/kernels.h"
+#include "cpu/small_product.h"
 #include "ops/attributes.h"
 
 enum {
-    BL__QUERY_TILE = 48,
-    BL__KEY_TILE = 256
+    BL__QUERY_TILE = 32,
+    BL__KEY_TILE = 256,
+    BL__KEY_PANEL = 32, /* keys that lie side by side in a panel, at most */
+    BL__PACKED = 8      /* queries from which on it pays to lay keys out in panels */
 };
 
 /* An operand as one matrix a head, broadcast over batches and heads. */
@@ -29,6 +31,8 @@ typedef struct bl__heads {
 typedef struct bl__attention_rows {
     /* y = factor x. */
     void (*scale)(int64_t n, void *y, const void *x, int64_t step, double factor);
+    /* Rows of a matrix into panels of BL__KEY_PANEL of them, in each of which they stand as columns. */
+    void (*panels)(int64_t rows, int64_t width, void *panels, const void *x, bl__steps steps);
     /* Whether no element is NaN or infinite. */
     bool (*finite)(int64_t n, const void *x, int64_t step);
     /* Adds a mask to scores; what it forbids becomes the lowest number, which no score lies below. Gives how
@@ -53,8 +57,10 @@ typedef struct bl__attention {
     int64_t offset;             /* of causal, in -queries .. keys */
     size_t bytes;               /* of an element */
     int64_t query_tile, key_tile;
+    int64_t score_row; /* from one row of a tile of scores to the next: not a power of two, so that a column
+                          does not fall on a few sets of the cache */
     const bl__attention_rows *rows;
-    bl__tile exponential;
+    const bl__small_products *products;
     bool pays;
     size_t product_scratch; /* bytes of a worker: first what products take, ... */
     size_t scratch;         /* ... then the rest */
@@ -82,8 +88,8 @@ double bl__attention_nanoseconds(const bl__attention *a, int products, int expon
  * added to it, and so many for each element of all scaled queries. */
 int64_t bl__attention_flops(const bl__attention *a, int64_t each, int64_t scalings);
 
-/* Makes room for products of these sizes, and of smaller m and n up to a tile's, in the scratch of a worker.
- * All of them come before bl__attention_take, which gives where so many elements of it begin. */
+/* Makes room for products of these sizes and smaller ones in the scratch of a worker. All of them come before
+ * bl__attention_take, which gives where so many elements of it begin. */
 void bl__attention_allow(bl__attention *a, int64_t m, int64_t n, int64_t k);
 size_t bl__attention_take(bl__attention *a, int64_t count);
 
@@ -119,9 +125,27 @@ typedef struct bl__attention_factor {
     bl__steps steps;
 } bl__attention_factor;
 
-/* C[m,n] = A B, or C += A B, C being contiguous: the one place that multiplies. `scratch` is a worker's. */
+/* C[m,n] = A B, or C += A B, with rows of C `row` apart: the one place that multiplies. `scratch` is a
+ * worker's. */
 void bl__attention_product(const bl__attention *a, int64_t m, int64_t n, int64_t k, bl__attention_factor left,
-                           bl__attention_factor right, void *product, bool add, char *scratch);
+                           bl__attention_factor right, void *product, int64_t row, bool add, char *scratch);
+
+/* Rows of keys or values as the right factor of a product by their transpose: in panels, or where `panels`
+ * is NULL as they stand. */
+typedef struct bl__attention_columns {
+    bl__attention_factor rows;
+    void *panels;
+} bl__attention_columns;
+
+/* Lays such rows out in panels if the tiles have queries enough. The bytes: bl__attention_take of
+ * BL__KEY_PANEL more rows than there are. */
+bl__attention_columns bl__attention_pack(const bl__attention *a, bl__attention_factor rows, int64_t count,
+                                         int64_t width, void *panels);
+
+/* scores[m,n] = rows[m,width] columns[width,n], as a tile of scores lies. */
+void bl__attention_times(const bl__attention *a, int64_t m, int64_t n, int64_t width,
+                         bl__attention_factor rows, const bl__attention_columns *columns, void *scores,
+                         char *scratch);
 
 /* Rows of a matrix times a factor, contiguous. */
 void bl__attention_copy(const bl__attention *a, void *to, bl__attention_factor from, int64_t rows,
@@ -131,10 +155,10 @@ void bl__attention_copy(const bl__attention *a, void *to, bl__attention_factor f
 bl__attention_factor bl__attention_part(const bl__attention *a, const bl__heads *heads, int64_t batch,
                                         int64_t head, int64_t row);
 
-/* The scores of a tile from its scaled queries, the mask added; counts in allowed[], unless NULL, how many of
- * a row's are not forbidden. What lies behind bl__keys_in of a row is not to be read. */
-void bl__attention_scores(const bl__attention *a, const bl__score_tile *t, void *queries, void *scores,
-                          int64_t *allowed, char *scratch);
+/* The scores of a tile from its scaled queries and its keys, the mask added; counts in allowed[], unless
+ * NULL, how many of a row's are not forbidden. What lies behind bl__keys_in of a row is not to be read. */
+void bl__attention_scores(const bl__attention *a, const bl__score_tile *t, void *queries,
+                          const bl__attention_columns *keys, void *scores, int64_t *allowed, char *scratch);
 
 /* Makes 0 of what a row of a tile forbids: the mask, and what lies behind bl__keys_in. */
 void bl__attention_forbid(const bl__attention *a, const bl__score_tile *t, int64_t row, void *x);

@@ -22,6 +22,17 @@
                 y[i] = x[i * step] * factor;                                                               \
     }                                                                                                      \
                                                                                                            \
+    static void panels_##name(int64_t rows, int64_t width, void *panels, const void *in, bl__steps steps)  \
+    {                                                                                                      \
+        type *to = panels;                                                                                 \
+        const type *x = in;                                                                                \
+        for (int64_t i = 0; i < rows; i++) {                                                               \
+            type *column = to + i / BL__KEY_PANEL * BL__KEY_PANEL * width + i % BL__KEY_PANEL;             \
+            for (int64_t e = 0; e < width; e++)                                                            \
+                column[e * BL__KEY_PANEL] = x[i * steps.row + e * steps.column];                           \
+        }                                                                                                  \
+    }                                                                                                      \
+                                                                                                           \
     static int64_t mask_##name(int64_t n, void *scores, const void *mask, int64_t step)                    \
     {                                                                                                      \
         type *s = scores;                                                                                  \
@@ -77,7 +88,8 @@
     }                                                                                                      \
                                                                                                            \
     const bl__attention_rows BL__ATTENTION_ROWS(name) = {                                                  \
-        scale_##name, finite_##name, mask_##name, mask_bools_##name, forbid_##name, forbid_bools_##name};
+        scale_##name,      panels_##name, finite_##name,      mask_##name,                                 \
+        mask_bools_##name, forbid_##name, forbid_bools_##name};
 
 ROWS(f32, float, int32_t, -FLT_MAX)
 ROWS(f64, double, int64_t, -DBL_MAX)

@@ -65,9 +65,10 @@ bl_status bl__attention_init(bl__attention *a, const bl__call *call, const bl__o
     a->offset = a->offset < -a->queries ? -a->queries : a->offset > a->keys ? a->keys : a->offset;
     a->query_tile = a->queries < BL__QUERY_TILE ? a->queries : BL__QUERY_TILE;
     a->key_tile = a->keys < BL__KEY_TILE ? a->keys : BL__KEY_TILE;
+    a->score_row = a->key_tile < BL__KEY_TILE ? a->key_tile : a->key_tile + (int64_t)(64 / a->bytes);
     const bl__kernel_set *kernels = call->environment->kernels;
     a->rows = a->f64 ? kernels->attention_f64 : kernels->attention_f32;
-    a->exponential = bl__tile_find(kernels, BL__KEY_exp, (bl_dtype)q->dtype, (bl_dtype)q->dtype);
+    a->products = a->f64 ? kernels->small_products_f64 : kernels->small_products_f32;
     bl__heads_init(a, &a->q, q, a->heads);
     bl__heads_init(a, &a->k, k, a->groups);
     bl__heads_init(a, &a->v, v, a->groups);
@@ -130,34 +131,58 @@ void bl__attention_copy(const bl__attention *a, void *to, bl__attention_factor f
 
 /* ---- products ---- */
 
-static bl__product product_of(const bl__attention *a, int64_t m, int64_t n, int64_t k)
-{
-    return (bl__product){.m = m, .n = n, .k = k, .c = bl__row_steps(n), .f64 = a->f64};
-}
-
+/* As much as any strides take. */
 void bl__attention_allow(bl__attention *a, int64_t m, int64_t n, int64_t k)
 {
-    bl__product product = product_of(a, m, n, k);
-    for (int turned = 0; turned < 2; turned++) {
-        size_t bytes = bl__gemm_scratch(&product);
-        a->product_scratch = bytes > a->product_scratch ? bytes : a->product_scratch;
-        product.c = (bl__steps){1, 1}; /* of one column, which a last tile may have */
-    }
+    bl__steps any = {2, 2};
+    bl__product product = {.m = m, .n = n, .k = k, .a = any, .b = any, .c = any, .f64 = a->f64};
+    bl__small_plan plan = a->products->plan(&product);
+    size_t bytes = (plan.scratch + BL__ALIGNMENT - 1) / BL__ALIGNMENT * BL__ALIGNMENT;
+    a->product_scratch = bytes > a->product_scratch ? bytes : a->product_scratch;
 }
 
 void bl__attention_product(const bl__attention *a, int64_t m, int64_t n, int64_t k, bl__attention_factor left,
-                           bl__attention_factor right, void *product, bool add, char *scratch)
+                           bl__attention_factor right, void *product, int64_t row, bool add, char *scratch)
 {
-    bl__product p = product_of(a, m, n, k);
-    p.a = left.steps;
-    p.b = right.steps;
-    p.add = add;
     if (m == 0 || n == 0)
         return;
-    if (k > 0)
-        bl__gemm(&p, left.data, right.data, product, scratch);
-    else if (!add)
-        bl__zero(product, (size_t)(m * n) * a->bytes);
+    if (k > 0) {
+        bl__product p = {.m = m, .n = n, .k = k, .a = left.steps, .b = right.steps, .c = {row, 1}};
+        p.f64 = a->f64;
+        p.add = add;
+        bl__small_plan plan = a->products->plan(&p);
+        a->products->multiply(&plan, left.data, right.data, product, scratch);
+    } else if (!add) {
+        for (int64_t i = 0; i < m; i++)
+            bl__zero(bl__at(product, a->bytes, i * row), (size_t)n * a->bytes);
+    }
+}
+
+bl__attention_columns bl__attention_pack(const bl__attention *a, bl__attention_factor rows, int64_t count,
+                                         int64_t width, void *panels)
+{
+    if (a->queries < BL__PACKED)
+        return (bl__attention_columns){rows, NULL};
+    a->rows->panels(count, width, panels, rows.data, rows.steps);
+    return (bl__attention_columns){rows, panels};
+}
+
+void bl__attention_times(const bl__attention *a, int64_t m, int64_t n, int64_t width,
+                         bl__attention_factor rows, const bl__attention_columns *columns, void *scores,
+                         char *scratch)
+{
+    if (!columns->panels) {
+        bl__attention_factor turned = {columns->rows.data,
+                                       {columns->rows.steps.column, columns->rows.steps.row}};
+        bl__attention_product(a, m, n, width, rows, turned, scores, a->score_row, false, scratch);
+        return;
+    }
+    for (int64_t j = 0; j < n; j += BL__KEY_PANEL) {
+        int64_t panel = n - j < BL__KEY_PANEL ? n - j : BL__KEY_PANEL;
+        bl__attention_factor right = {bl__at(columns->panels, a->bytes, j * width), {BL__KEY_PANEL, 1}};
+        bl__attention_product(a, m, panel, width, rows, right, bl__at(scores, a->bytes, j), a->score_row,
+                              false, scratch);
+    }
 }
 
 /* ---- tiles ---- */
@@ -178,19 +203,17 @@ static int64_t add_mask(const bl__attention *a, const bl__score_tile *t, int64_t
     return a->rows->mask(keys, scores, mask, a->mask.steps.column);
 }
 
-void bl__attention_scores(const bl__attention *a, const bl__score_tile *t, void *queries, void *scores,
-                          int64_t *allowed, char *scratch)
+void bl__attention_scores(const bl__attention *a, const bl__score_tile *t, void *queries,
+                          const bl__attention_columns *keys, void *scores, int64_t *allowed, char *scratch)
 {
-    bl__attention_factor q = {queries, {a->width, 1}};
-    bl__attention_factor k = bl__attention_part(a, &a->k, t->batch, bl__group_of(a, t->head), t->first_key);
-    k.steps = (bl__steps){k.steps.column, k.steps.row};
-    bl__attention_product(a, t->queries, t->keys, a->width, q, k, scores, false, scratch);
+    bl__attention_times(a, t->queries, t->keys, a->width, (bl__attention_factor){queries, {a->width, 1}},
+                        keys, scores, scratch);
     for (int64_t r = 0; r < t->queries && (a->masked || allowed); r++) {
-        int64_t keys = bl__keys_in(a, t, r);
+        int64_t count = bl__keys_in(a, t, r);
         if (a->masked)
-            keys = add_mask(a, t, r, keys, bl__at(scores, a->bytes, r * t->keys));
+            count = add_mask(a, t, r, count, bl__at(scores, a->bytes, r * a->score_row));
         if (allowed)
-            allowed[r] += keys;
+            allowed[r] += count;
     }
 }
 

@@ -20,6 +20,34 @@
         return bl__log1p_##type(bl__exp_##type(-bl__abs_##type(x)));          \
     }
 
+/* The chance that a standard normal number is below x, and beside it e^(-x^2 / 2). Of f32, vectors have
+ * their own (vector_f32.h). */
+static inline bl__vector_f64 bl__normal_area_f64(bl__vector_f64 x)
+{
+    return 0.5 * bl__erfc_f64(bl__splat_f64(-0.70710678118654752440) * x);
+}
+
+static inline bl__vector_f64 bl__normal_f64(bl__vector_f64 x, bl__vector_f64 *bell)
+{
+    *bell = bl__exp_f64(-0.5 * (x * x));
+    return bl__normal_area_f64(x);
+}
+
+#if BL__VECTOR_BYTES == 0
+static inline float bl__normal_area_f32(float x)
+{
+    return (float)bl__normal_area_f64((double)x);
+}
+
+static inline float bl__normal_f32(float x, float *bell)
+{
+    double wide;
+    float area = (float)bl__normal_f64((double)x, &wide);
+    *bell = (float)wide;
+    return area;
+}
+#endif
+
 BL__SIGMOID_OF(f32)
 BL__SIGMOID_OF(f64)
 BL__SOFT_REST_OF(f32)

@@ -37,6 +37,14 @@ enum {
 PANEL_OF(f32, float)
 PANEL_OF(f64, double)
 
+/* Before a loop over a few rows or vectors. Otherwise GCC 12 unrolls these loops only after it has settled
+ * that the sums stay in memory, where it then stores them at every step. */
+#if defined(__GNUC__) && !defined(__clang__)
+#define UNROLLED _Pragma("GCC unroll 8")
+#else
+#define UNROLLED
+#endif
+
 /* Sums of `rows` rows and `vectors` vectors, both known where it is compiled; `full` where no lane is beyond
  * the width. */
 #define BLOCK(name, type)                                                                                \

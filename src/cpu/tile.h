@@ -27,7 +27,8 @@ typedef bl_tile_function bl__tile;
     /* tile_bounds.c */ X(minimum) X(minimum_scalar) X(clamp) X(hardtanh) \
     /* tile_logic.c */ X(logical_and) X(logical_or) X(logical_xor) X(logical_not) \
     X(isnan) X(isinf) X(isfinite) \
-    /* tile_activations.c */ X(gelu) X(gelu_tanh) X(silu) X(mish) X(softplus) X(log_sigmoid) \
+    /* tile_activations.c */ X(gelu) X(gelu_backward) X(gelu_tanh) X(silu) X(mish) \
+    X(softplus) X(log_sigmoid) \
     X(leaky_relu) X(elu) X(selu) X(celu) X(hardsigmoid) X(hardswish) X(prelu) \
     /* remainder.c */ X(fmod_scalar) X(remainder_scalar) \
     X(equal) X(not_equal) X(less) X(less_equal) X(greater) X(greater_equal) X(where) \

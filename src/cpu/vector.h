@@ -5,7 +5,8 @@
  *
  * exp and its kin are SLEEF's, in the variants whose lanes do not look at each other ("cinz" without fma,
  * "finz" with it), which are at most 1 ulp off (erfc 1.5); where these leave the range too early, the rest is
- * here. In the plain set they are the C library's. */
+ * here. Of f32, exp, tanh and erf are our own (vector_f32.h). In the plain set all are the C library's.
+ */
 #ifndef BOWLINE_CPU_VECTOR_H
 #define BOWLINE_CPU_VECTOR_H
 
@@ -22,9 +23,9 @@
 
 /* For either type, its vectors and masks, and functions: bl__load_f32(from, left), where lanes from `left` on
  * are 0, and load_or, where they are something else; store, of `left` lanes; splat, abs; less, equal, select,
- * any; multiply_add, a b + c, rounded once where the set has an instruction for it; max, of which the second
- * comes out where one is NaN; largest_lane. sum_of_16: the sum in f64 of the 16 lanes of several vectors, in
- * pairs k and k + 8, then k and k + 4, and so on. */
+ * any; multiply_add, a b + c, rounded once where the set has an instruction for it; max and min, of which the
+ * second comes out where one is NaN; largest_lane. sum_of_16: the sum in f64 of the 16 lanes of several
+ * vectors, in pairs k and k + 8, then k and k + 4, and so on. */
 #if BL__VECTOR_BYTES == 64
 #include "cpu/vector_avx512.h"
 #elif BL__VECTOR_BYTES == 32
@@ -88,7 +89,7 @@ BL__SUM_OF_16(f64, double)
     }
 #define BL__FUNCTION(FORM, name, ulp) FORM(name, f32, ulp) FORM(name, f64, ulp)
 
-BL__FUNCTION(BL__UNARY_FUNCTION, exp, u10)
+BL__UNARY_FUNCTION(exp, f64, u10)
 BL__FUNCTION(BL__UNARY_FUNCTION, exp2, u10)
 BL__FUNCTION(BL__UNARY_FUNCTION, expm1, u10)
 BL__FUNCTION(BL__UNARY_FUNCTION, log, u10)
@@ -102,7 +103,7 @@ BL__FUNCTION(BL__UNARY_FUNCTION, acos, u10)
 BL__FUNCTION(BL__UNARY_FUNCTION, atan, u10)
 BL__UNARY_FUNCTION(tanh, f64, u10)
 BL__FUNCTION(BL__UNARY_FUNCTION, atanh, u10)
-BL__FUNCTION(BL__UNARY_FUNCTION, erf, u10)
+BL__UNARY_FUNCTION(erf, f64, u10)
 BL__FUNCTION(BL__UNARY_FUNCTION, erfc, u15)
 BL__FUNCTION(BL__BINARY_FUNCTION, pow, u10)
 BL__FUNCTION(BL__BINARY_FUNCTION, atan2, u10)
@@ -119,7 +120,9 @@ BL__FUNCTION(BL__BINARY_FUNCTION, hypot, u05)
         return bl__select_##type(large, rest, y);                                          \
     }
 #if BL__VECTOR_BYTES == 0
+BL__UNARY_FUNCTION(exp, f32, u10)
 BL__UNARY_FUNCTION(tanh, f32, u10)
+BL__UNARY_FUNCTION(erf, f32, u10)
 BL__FUNCTION(BL__UNARY_FUNCTION, sinh, u10)
 BL__FUNCTION(BL__UNARY_FUNCTION, cosh, u10)
 BL__FUNCTION(BL__UNARY_FUNCTION, asinh, u10)
@@ -127,26 +130,15 @@ BL__FUNCTION(BL__UNARY_FUNCTION, acosh, u10)
 BL__FUNCTION(BL__UNARY_FUNCTION, log1p, u10)
 #else
 
-/* e^x / 2 = e^(x - k) e^k / 2, where x - k is exact and e^k / 2 all but a number. */
-#define BL__HALF_POWER_f32(x)     (bl__exp_f32((x)-0x1.1228p+6F) * 0x1.d77396p+97F)
-#define BL__HALF_POWER_f64(x)     (bl__exp_f64((x)-0x1.5234p+9) * 0x1.ccc859fdf1e7ap+974)
-#define BL__LOG_2                 0.69314718055994530942
+/* The size of x with the sign of x. */
 #define BL__SIGNED(type, x, size) bl__select_##type(bl__less_##type(x, bl__splat_##type(0)), -(size), size)
 
-/* Of f32 in half the time of SLEEF's: 1 - 2 / (e^2|x| + 1), and near 0, where that cancels, x (1 + z P(z))
- * with z = x^2, where P is, of its degree, nearest to (tanh(x) / x - 1) / z for |x| <= 9/16, errors being
- * relative to tanh(x). 1.4 ulp off at most. */
-static inline bl__vector_f32 bl__tanh_f32(bl__vector_f32 x)
-{
-    bl__vector_f32 size = bl__abs_f32(x), z = x * x, one = bl__splat_f32(1);
-    bl__vector_f32 far = one - 2.0F / (bl__exp_f32(size + size) + one);
-    bl__vector_f32 p = bl__splat_f32(0x1.582fa8p-6F) + z * -0x1.94fff4p-8F;
-    p = -0x1.b90946p-5F + z * p;
-    p = 0x1.110c72p-3F + z * p;
-    p = -0x1.555548p-2F + z * p;
-    bl__mask_f32 is_far = bl__less_f32(bl__splat_f32(0.5625F), size);
-    return bl__select_f32(is_far, BL__SIGNED(f32, x, far), x * (one + z * p));
-}
+#include "cpu/vector_f32.h"
+
+/* e^x / 2 = e^(x - k) e^k / 2, where x - k is exact and e^k / 2 all but a number. */
+#define BL__HALF_POWER_f32(x) (bl__exp_f32((x)-0x1.1228p+6F) * 0x1.d77396p+97F)
+#define BL__HALF_POWER_f64(x) (bl__exp_f64((x)-0x1.5234p+9) * 0x1.ccc859fdf1e7ap+974)
+#define BL__LOG_2             0.69314718055994530942
 
 BL__PART_FUNCTION(cosh, f32, 88, BL__HALF_POWER_f32(size))
 BL__PART_FUNCTION(cosh, f64, 709, BL__HALF_POWER_f64(size))

@@ -57,6 +57,10 @@ static const int64_t bl__ones_f64[8] = {-1, -1, -1, -1};
     {                                                                                                  \
         return _mm256_max_##ps(a, b);                                                                  \
     }                                                                                                  \
+    static inline bl__vector_##type bl__min_##type(bl__vector_##type a, bl__vector_##type b)           \
+    {                                                                                                  \
+        return _mm256_min_##ps(a, b);                                                                  \
+    }                                                                                                  \
     static inline bl__mask_##type bl__less_##type(bl__vector_##type a, bl__vector_##type b)            \
     {                                                                                                  \
         return _mm256_cmp_##ps(a, b, _CMP_LT_OQ);                                                      \
@@ -77,6 +81,23 @@ static const int64_t bl__ones_f64[8] = {-1, -1, -1, -1};
 
 BL__VECTOR(f32, float, ps)
 BL__VECTOR(f64, double, pd)
+
+static inline __m256 bl__power_of_2(__m256i n)
+{
+    return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_add_epi32(n, _mm256_set1_epi32(127)), 23));
+}
+
+/* The first product is exact, so that the second rounds once. */
+static inline __m256 bl__scale_f32(__m256 x, __m256 n)
+{
+    __m256i all = _mm256_cvtps_epi32(n), half = _mm256_srai_epi32(all, 1);
+    return x * bl__power_of_2(half) * bl__power_of_2(_mm256_sub_epi32(all, half));
+}
+
+static inline __m256 bl__square_rest_f32(__m256 x, __m256 square)
+{
+    return _mm256_fmsub_ps(x, x, square);
+}
 
 static inline float bl__largest_lane_f32(__m256 x)
 {

@@ -44,6 +44,10 @@ typedef __mmask8 bl__mask_f64;
     {                                                                                                  \
         return _mm512_max_##ps(a, b);                                                                  \
     }                                                                                                  \
+    static inline bl__vector_##type bl__min_##type(bl__vector_##type a, bl__vector_##type b)           \
+    {                                                                                                  \
+        return _mm512_min_##ps(a, b);                                                                  \
+    }                                                                                                  \
     static inline number bl__largest_lane_##type(bl__vector_##type x)                                  \
     {                                                                                                  \
         return _mm512_reduce_max_##ps(x);                                                              \
@@ -68,6 +72,16 @@ typedef __mmask8 bl__mask_f64;
 
 BL__VECTOR(f32, float, ps)
 BL__VECTOR(f64, double, pd)
+
+static inline __m512 bl__scale_f32(__m512 x, __m512 n)
+{
+    return _mm512_scalef_ps(x, n);
+}
+
+static inline __m512 bl__square_rest_f32(__m512 x, __m512 square)
+{
+    return _mm512_fmsub_ps(x, x, square);
+}
 
 static inline double bl__sum_lanes_of_8(__m512d x)
 {

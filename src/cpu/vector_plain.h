@@ -29,6 +29,10 @@
     {                                                                                       \
         return a > b ? a : b;                                                               \
     }                                                                                       \
+    static inline number bl__min_##type(number a, number b)                                 \
+    {                                                                                       \
+        return a < b ? a : b;                                                               \
+    }                                                                                       \
     static inline number bl__largest_lane_##type(number x)                                  \
     {                                                                                       \
         return x;                                                                           \

@@ -53,6 +53,10 @@ typedef __m128d bl__mask_f64;
     {                                                                                                  \
         return _mm_max_##ps(a, b);                                                                     \
     }                                                                                                  \
+    static inline bl__vector_##type bl__min_##type(bl__vector_##type a, bl__vector_##type b)           \
+    {                                                                                                  \
+        return _mm_min_##ps(a, b);                                                                     \
+    }                                                                                                  \
     static inline bl__mask_##type bl__less_##type(bl__vector_##type a, bl__vector_##type b)            \
     {                                                                                                  \
         return _mm_cmplt_##ps(a, b);                                                                   \
@@ -73,6 +77,25 @@ typedef __m128d bl__mask_f64;
 
 BL__VECTOR(f32, float, ps)
 BL__VECTOR(f64, double, pd)
+
+static inline __m128 bl__power_of_2(__m128i n)
+{
+    return _mm_castsi128_ps(_mm_slli_epi32(_mm_add_epi32(n, _mm_set1_epi32(127)), 23));
+}
+
+/* The first product is exact, so that the second rounds once. */
+static inline __m128 bl__scale_f32(__m128 x, __m128 n)
+{
+    __m128i all = _mm_cvtps_epi32(n), half = _mm_srai_epi32(all, 1);
+    return x * bl__power_of_2(half) * bl__power_of_2(_mm_sub_epi32(all, half));
+}
+
+/* From halves of the digits of x, whose products are exact (Dekker 1971). */
+static inline __m128 bl__square_rest_f32(__m128 x, __m128 square)
+{
+    __m128 wide = x * 4097.0F, high = wide - (wide - x), low = x - high;
+    return high * high - square + 2.0F * high * low + low * low;
+}
 
 static inline float bl__largest_lane_f32(__m128 x)
 {

@@ -20,13 +20,33 @@ bl_tensor *bl_gelu(bl_tensor *x)
     return bl__apply_1(&bl__op_gelu, x, NULL);
 }
 
-/* P(x) + x p(x), where p = P' is the density e^(-x^2 / 2) / sqrt(2 pi). */
-static void gelu_vjp(bl_vjp_call *call)
+/* What flows back of g: g (P(x) + x p(x)), where p = P' is the density e^(-x^2 / 2) / sqrt(2 pi). */
+static void gelu_backward_decompose(bl_graph *graph, bl_tensor *const *inputs, size_t input_count,
+                                    const void *attributes, bl_tensor **outputs)
 {
-    bl_tensor *x = bl_clamp(call->inputs[0], -40, 40);
+    bl_tensor *x = bl_clamp(inputs[1], -40, 40);
     bl_tensor *area = bl_mul_scalar(bl_erfc(bl_mul_scalar(x, -SQRT_HALF)), 0.5);
     bl_tensor *density = bl_mul_scalar(bl_exp(bl_mul_scalar(bl_square(x), -0.5)), BELL);
-    call->gradients[0] = bl_mul(call->cotangents[0], bl_add(area, bl_mul(x, density)));
+    outputs[0] = bl_mul(inputs[0], bl_add(area, bl_mul(x, density)));
+    (void)graph;
+    (void)input_count;
+    (void)attributes;
+}
+
+static bl_tensor *gelu_backward_sample(bl_sampler *sampler)
+{
+    bl_shape shape = bl_sample_shape(sampler, 0, 5);
+    bl_tensor *g = bl_sample_real(sampler, shape, -1, 1);
+    return bl__apply_2(&bl__op_gelu_backward, g, bl_sample_real(sampler, shape, -3, 3), NULL);
+}
+
+const bl_op bl__op_gelu_backward = {BL__OP(gelu_backward, 2), .flags = BL_OP_ELEMENTWISE,
+                                    .infer = bl__infer_reals, .decompose = gelu_backward_decompose,
+                                    .sample = gelu_backward_sample};
+
+static void gelu_vjp(bl_vjp_call *call)
+{
+    call->gradients[0] = bl__apply_2(&bl__op_gelu_backward, call->cotangents[0], call->inputs[0], NULL);
 }
 
 static void gelu_decompose(bl_graph *graph, bl_tensor *const *inputs, size_t input_count,

@@ -48,7 +48,7 @@
     /* remainder.c */ X(fmod) X(remainder) X(fmod_scalar) X(remainder_scalar) \
     /* bounds.c */ X(minimum) X(minimum_scalar) X(clamp) X(hardtanh) X(relu6) \
     /* logic.c */ X(logical_and) X(logical_or) X(logical_xor) X(logical_not) X(isnan) X(isinf) X(isfinite) \
-    /* activations.c */ X(gelu) X(gelu_tanh) X(silu) X(mish) X(softplus) X(log_sigmoid) \
+    /* activations.c */ X(gelu) X(gelu_backward) X(gelu_tanh) X(silu) X(mish) X(softplus) X(log_sigmoid) \
     /* rectifiers.c */ X(leaky_relu) X(elu) X(selu) X(celu) \
     /* gates.c */ X(hardsigmoid) X(hardswish) X(prelu) X(glu) \
     /* shrink.c */ X(softsign) X(tanhshrink) X(threshold) X(hardshrink) X(softshrink) \

@@ -43,11 +43,13 @@ BINARIES(BINARY)
 #undef UNARY
 #undef BINARY
 
+#define PI         3.141592653589793238462643383279502884L
 #define SIZE(x)    ((x) < 0 ? -(x) : (x))
 #define SIGMOID(x) ((x) < 0 ? expl(x) / (1 + expl(x)) : 1 / (1 + expl(-(x))))
 VALUE(sigmoid_of, SIGMOID(a))
 VALUE(silu_of, a == -INFINITY ? -0.0L : a * SIGMOID(a))
 VALUE(gelu_of, a == -INFINITY ? -0.0L : a / 2 * erfcl(-a / sqrtl(2)))
+VALUE(gelu_slope_of, a *(isinf(b) ? b > 0 : erfcl(-b / sqrtl(2)) / 2 + b * expl(-b * b / 2) / sqrtl(2 * PI)))
 VALUE(log_sigmoid_of, (a > 0 ? 0 : a) - log1pl(expl(-SIZE(a))))
 VALUE(mish_of, a == -INFINITY ? -0.0L : a > 50 ? a : a * tanhl(log1pl(expl(a))))
 VALUE(xlogy_of, isnan(b) ? b : a == 0 ? 0 : a * logl(b))
@@ -65,6 +67,8 @@ static const function functions[] = {
     {BL__KEY_mish, 1, {6, 6}, TINY, mish_of},
     {BL__KEY_log_sigmoid, 1, {4, 4}, TINY, log_sigmoid_of},
     {BL__KEY_gelu, 1, {4, 4}, 1, gelu_of},
+    /* f64 goes through erfc of a rounded x / sqrt(2): far below 0 that costs x^2 times as much. */
+    {BL__KEY_gelu, 1, {8, 2000}, TINY, gelu_of},
     {BL__KEY_xlogy, 2, {2, 2}, 0, xlogy_of},
 };
 
@@ -239,6 +243,20 @@ Test(vector, special_values)
                 put(&right, width, n, special(width, j));
             }
         check(f, width, n);
+    }
+}
+
+/* With a cotangent of 1, P(x) + x p(x): around its zero and beyond, the error is one of 1. */
+Test(vector, the_slope_of_gelu_is_within_four_units)
+{
+    const function slope = {BL__KEY_gelu_backward, 2, {4, 4}, 1, gelu_slope_of};
+    state = 88172645463325252u;
+    for (int width = SINGLE; width <= DOUBLE && can_judge(width); width++) {
+        for (int64_t i = 0; i < SAMPLES; i++) {
+            put(&left, width, i, 1);
+            put(&right, width, i, i < SPECIAL_COUNT ? special(width, (int)i) : sample(width, i));
+        }
+        check(&slope, width, SAMPLES);
     }
 }
 

@@ -350,6 +350,22 @@ Test(attention, tiles)
 }
 
 /* Masks that change within a tile, with rows of which one tile is forbidden, or all. */
+/* So few that keys are not laid out for them, one more, and a head's rows far apart. */
+Test(attention, few_queries)
+{
+    const int64_t counts[] = {1, 2, 7, 8, 9};
+    for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
+        large l = large_of(i % 2 ? BL_F32 : BL_F64, 2 * HEADS, i % 2, LONG - counts[i]);
+        l.inputs[0] = bl_slice(l.inputs[0], 2, 0, counts[i], 1);
+        l.weights = bl_slice(l.weights, 2, 0, counts[i], 1);
+        for (int j = 1; j < 3; j++) {
+            bl_tensor *rows = bl_reshape(l.inputs[j], BL_SHAPE(BATCHES, LONG + 7, HEADS, WIDE));
+            l.inputs[j] = bl_permute(rows, BL_AXES(0, 2, 1, 3));
+        }
+        expect_decomposition(&l);
+    }
+}
+
 Test(attention, masks_of_tiles)
 {
     bl_shape whole = BL_SHAPE(BATCHES, HEADS, LONG, LONG + 7);

@@ -26,10 +26,8 @@ enum {
 };
 
 #if defined(__GNUC__)
-#define UNROLLED          _Pragma("GCC unroll 24")
 #define PREFETCH(address) __builtin_prefetch(address)
 #else
-#define UNROLLED
 #define PREFETCH(address) (void)(address)
 #endif
 

@@ -7,6 +7,17 @@
 
 #include <string.h>
 
+/* Before a loop of a number of turns that is known where it is compiled, over sums that are to stay in
+ * registers. Otherwise GCC 12 unrolls only after it has settled that they stay in memory, where it then
+ * stores them at every step. */
+#if defined(__clang__)
+#define UNROLLED _Pragma("clang loop unroll(full)")
+#elif defined(__GNUC__)
+#define UNROLLED _Pragma("GCC unroll 24")
+#else
+#define UNROLLED
+#endif
+
 #if BL__VECTOR_BYTES == 0
 #define VECTORS(name, type)                                                                             \
     typedef type vector_##name __attribute__((vector_size(16)));                                        \

@@ -17,14 +17,6 @@ enum {
 #define VECTOR_NANOSECONDS 0.3
 #define COPY_NANOSECONDS   0.5
 
-/* Before a loop of a number of turns that is known where it is compiled, over sums that are to stay in
- * registers: the compiler keeps an array there only where it has no loops over it left. */
-#if defined(__clang__)
-#define UNROLLED _Pragma("clang loop unroll(full)")
-#else
-#define UNROLLED _Pragma("GCC unroll 16")
-#endif
-
 /* What a panel is multiplied with, and into what. */
 #define PANEL_OF(name, type)                                                            \
     struct panel_##name {                                                               \
@@ -36,14 +28,6 @@ enum {
     };
 PANEL_OF(f32, float)
 PANEL_OF(f64, double)
-
-/* Before a loop over a few rows or vectors. Otherwise GCC 12 unrolls these loops only after it has settled
- * that the sums stay in memory, where it then stores them at every step. */
-#if defined(__GNUC__) && !defined(__clang__)
-#define UNROLLED _Pragma("GCC unroll 8")
-#else
-#define UNROLLED
-#endif
 
 /* Sums of `rows` rows and `vectors` vectors, both known where it is compiled; `full` where no lane is beyond
  * the width. */

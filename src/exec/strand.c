@@ -8,7 +8,7 @@
 
 enum {
     MOST_MEMBERS = 32,
-    MOST_BYTES = 1 << 20 /* that a band's instructions write: what they keep from others must stay small */
+    MOST_BYTES = 1 << 18 /* that a band's instructions write: what they keep from others must stay small */
 };
 
 /* What a product, and what another operation, is taken to need, and a byte that is moved; nanoseconds. */

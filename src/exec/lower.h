@@ -21,7 +21,8 @@ typedef struct bl__named {
 
 enum {
     BL__DIMS_CACHE = 64,
-    BL__NAME_CACHE = 64
+    BL__NAME_CACHE = 64,
+    BL__PRODUCT_INPUTS = 3 /* the most of an instruction that is a matrix product */
 };
 
 typedef struct bl__lowering {
@@ -87,6 +88,18 @@ bl__operand *bl__copy_value(bl__lowering *l, const bl__node *node, bl__operand *
 
 /* Lowers the members of a group as one instruction. */
 void bl__lower_group(bl__lowering *l, const bl__fusion_group *group);
+
+/* ---- lower_epilogue.c ---- */
+
+/* The matrix product that a node is, or that is computed into it where it is a sum. */
+const bl__node *bl__product_of(const bl__lowering *l, const bl__node *node);
+/* The values that its instruction takes: the factors, and what they are added to. How many. */
+size_t bl__product_inputs(bl__lowering *l, const bl__node *node, bl__operand **inputs);
+/* Appends the instruction of a group that goes on with a product, with the group's inputs and outputs; behind
+ * the outputs there is room for one more. False without memory. */
+bool bl__add_epilogue(bl__lowering *l, const bl__fusion_group *group, const bl__group *steps,
+                      const char *name, bl__operand *const *inputs, bl__operand **outputs,
+                      size_t output_count);
 
 /* ---- lower_user.c ---- */
 

@@ -45,6 +45,8 @@ static const char *name_group(bl__lowering *l, const bl__fusion_group *group)
     const int most = 4;
     char text[160];
     bl__text out = {text, sizeof(text), 0};
+    if (group->product)
+        bl__text_add(&out, l->fusion.nodes[group->product - 1].product ? "matmul+add+" : "matmul+");
     for (int i = 0; i < group->member_count && i < most; i++)
         bl__text_add(&out, "%s%s", i > 0 ? "+" : "", l->graph->nodes[group->members[i]]->op->name);
     if (group->member_count > most)
@@ -89,7 +91,7 @@ static bool set_reduction(bl__lowering *l, const bl__fusion_group *group, bl__gr
 
 static bool add_group(bl__lowering *l, const bl__fusion_group *group)
 {
-    bl__operand *inputs[BL__GROUP_INPUTS], *outputs[BL__GROUP_STEPS + 1];
+    bl__operand *inputs[BL__GROUP_INPUTS], *outputs[BL__GROUP_STEPS + 2];
     size_t output_count = 0, count = group->member_count;
     bl__group *steps =
         bl__arena_take(&l->program->arena, offsetof(bl__group, step) + count * sizeof(bl__step));
@@ -114,6 +116,8 @@ static bool add_group(bl__lowering *l, const bl__fusion_group *group)
         return false;
     if (group->reduction)
         outputs[output_count++] = bl__value_of(l, &l->graph->nodes[group->reduction - 1]->outputs[0]);
+    if (group->product)
+        return bl__add_epilogue(l, group, steps, name, inputs, outputs, output_count);
     return bl__add_instruction(l, last, name, &bl__kernel_group, inputs, group->input_count, outputs,
                                output_count, steps) != NULL;
 }

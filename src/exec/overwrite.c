@@ -1,7 +1,7 @@
 /* Where a result may be written over what it is made from: a new value of a state straight into the state,
  * which saves a copy of each and the pass that commits it, and any result over a value that dies with it. */
 #include "exec/overwrite.h"
-#include "cpu/elementwise.h"
+#include "cpu/epilogue.h"
 
 bool bl__same_layout(const bl__operand *a, const bl__operand *b)
 {
@@ -26,6 +26,8 @@ static bool reads_before(const bl__instruction *instruction, size_t input, size_
         return true;
     if (!(instruction->kernel->flags & BL__IN_PLACE))
         return false;
+    if (instruction->kernel == &bl__kernel_epilogue)
+        return bl__epilogue_reads_before(instruction->call.attributes, input, output);
     return instruction->kernel == &bl__kernel_group
                ? bl__group_reads_before(instruction->call.attributes, (int)input, (int)output)
                : instruction->call.output_count == 1;

@@ -54,6 +54,8 @@ struct plan {
     int64_t part;          /* elements of a part: whole rows, or whole tiles of one row */
     double nanoseconds;
     bool pays;            /* for threads */
+    bool joins;           /* rows, where they are short */
+    size_t scratch_begin; /* where the buffers are */
     size_t buffer_bytes;  /* of each */
     size_t scratch_bytes; /* of all, for one thread */
     size_t
@@ -272,15 +274,34 @@ static bool is_whole(const struct plan *plan, int inputs)
     return whole;
 }
 
+static double bytes_of(bl__operand *const *operands, uint32_t count)
+{
+    double bytes = 0;
+    for (uint32_t k = 0; k < count; k++)
+        bytes += (double)operands[k]->count * (double)bl__dtype_bytes((bl_dtype)operands[k]->dtype);
+    return bytes;
+}
+
+static double nanoseconds_of(const bl__call *call, const bl__group *group)
+{
+    double count = 1;
+    for (int d = 0; d < group->rank; d++)
+        count *= (double)group->size[d];
+    return (bytes_of(call->inputs, call->input_count) + bytes_of(call->outputs, call->output_count)) *
+               BYTE_NANOSECONDS +
+           count * (double)group->step_count * STEP_NANOSECONDS;
+}
+
+double bl__group_nanoseconds(const bl__call *call)
+{
+    return nanoseconds_of(call, call->attributes);
+}
+
 /* Cuts the index space into parts; elements do not depend on each other, so any cut gives the same bits. */
 static void share_out(struct plan *plan, const bl__call *call)
 {
     int64_t row = row_of(plan), unit = plan->rows_per_tile > 1 ? plan->rows_per_tile * row : row;
-    double bytes = 0;
-    for (uint32_t k = 0; k < call->input_count + call->output_count; k++)
-        bytes += (double)call->inputs[k]->count * (double)bl__dtype_bytes((bl_dtype)call->inputs[k]->dtype);
-    plan->nanoseconds =
-        bytes * BYTE_NANOSECONDS + (double)plan->count * (double)plan->group->step_count * STEP_NANOSECONDS;
+    plan->nanoseconds = nanoseconds_of(call, plan->group);
     plan->pays = bl__pays_for_threads(call, plan->nanoseconds);
     if (row > PART) {
         plan->most = plan->most > PART ? PART : plan->most;
@@ -339,7 +360,7 @@ static struct plan *make_plan(const bl__call *call, const bl__group *group, bl__
         plan->input[k].bytes = (uint32_t)bl__dtype_bytes((bl_dtype)call->inputs[k]->dtype);
     }
     lay_out(plan, call);
-    bool joins = classify_all(plan, inputs);
+    bool joins = plan->joins = classify_all(plan, inputs);
     int buffers = share_buffers(plan, group, inputs);
     list_memory(plan, inputs);
     uint32_t widest = widest_element(group, plan, inputs);
@@ -349,8 +370,9 @@ static struct plan *make_plan(const bl__call *call, const bl__group *group, bl__
     size_t all = (size_t)plan->count < (size_t)tile ? (size_t)plan->count * widest : TILE_BYTES;
     plan->buffer_bytes = (all + BL__ALIGNMENT - 1) / BL__ALIGNMENT * BL__ALIGNMENT;
     plan->scratch_bytes = (size_t)buffers * plan->buffer_bytes;
+    plan->scratch_begin = *scratch_bytes;
     share_out(plan, call);
-    *scratch_bytes = plan->scratch_bytes * (size_t)(plan->pays ? call->environment->threads : 1);
+    *scratch_bytes += plan->scratch_bytes * (size_t)(plan->pays ? call->environment->threads : 1);
     if (group->reducer)
         plan_reduction(plan, scratch_bytes);
     return keep_strides(plan, inputs, arena) && remember_steps(plan, call, arena) ? plan : NULL;
@@ -360,6 +382,17 @@ static bl_status prepare_group(bl__call *call, bl__arena *arena, size_t *scratch
 {
     call->plan = make_plan(call, call->attributes, arena, scratch_bytes);
     return call->plan ? BL_OK : BL_ERR_MEMORY;
+}
+
+bl_status bl__group_prepare_parts(bl__call *call, bl__arena *arena, size_t *scratch_bytes, int workers)
+{
+    size_t begin = *scratch_bytes;
+    struct plan *plan = make_plan(call, call->attributes, arena, scratch_bytes);
+    if (!plan)
+        return BL_ERR_MEMORY;
+    *scratch_bytes = begin + plan->scratch_bytes * (size_t)workers;
+    call->plan = plan;
+    return BL_OK;
 }
 
 /* A single op is a group of one step, unless none is needed. */
@@ -375,7 +408,7 @@ bl_status bl__elementwise_prepare(bl__call *call, bl__arena *arena, size_t *scra
                      .attributes = call->attributes,
                      .input_count = (uint8_t)inputs,
                      .input = {0, inputs > 1 ? 1 : 0, inputs > 2 ? 2 : 0},
-                     .bytes = (uint8_t)bl_dtype_size(output->dtype),
+                     .bytes = (uint8_t)bl__dtype_bytes(output->dtype),
                      .is_output = true};
     bl__arena_mark before = bl__arena_position(arena);
     bl__group *group = bl__arena_take(arena, offsetof(bl__group, step) + sizeof(step));
@@ -555,6 +588,23 @@ static void run_long_rows(struct turn *turn, int64_t done, int64_t end)
     }
 }
 
+static inline unsigned char *buffers_of(const bl__call *call, const struct plan *plan, int worker)
+{
+    return (unsigned char *)call->environment->scratch + plan->scratch_begin +
+           (size_t)worker * plan->scratch_bytes;
+}
+
+/* Goes to the row that has an element. */
+static inline void find_place(struct turn *turn, int64_t element)
+{
+    const struct plan *plan = turn->plan;
+    int inputs = (int)turn->call->input_count;
+    if (plan->rank > 1)
+        go_to_row(plan, inputs, element > 0 ? element / row_of(plan) : 0, &turn->place);
+    else
+        memset(turn->place.offset, 0, (size_t)inputs * sizeof(turn->place.offset[0]));
+}
+
 /* Where the accumulators of a part stand. */
 static void *lanes_of(const bl__call *call, const struct plan *plan, int64_t part)
 {
@@ -572,12 +622,8 @@ static void run_range(const bl__call *call, const struct plan *plan, int64_t beg
         turn.lanes = lanes_of(call, plan, begin / plan->part);
         plan->group->reducer->start(plan->mask + 1, turn.lanes);
     }
-    point_at_buffers(&turn,
-                     (unsigned char *)call->environment->scratch + (size_t)worker * plan->scratch_bytes);
-    if (plan->rank > 1)
-        go_to_row(plan, (int)call->input_count, begin > 0 ? begin / row_of(plan) : 0, &turn.place);
-    else
-        memset(turn.place.offset, 0, call->input_count * sizeof(turn.place.offset[0]));
+    point_at_buffers(&turn, buffers_of(call, plan, worker));
+    find_place(&turn, begin);
     if (plan->fills)
         fill(&turn);
     (plan->rows_per_tile > 1 ? run_short_rows : run_long_rows)(&turn, begin, end);
@@ -589,6 +635,54 @@ static void run_part(const bl__call *call, const void *work, int64_t part, int w
     int64_t begin = part * plan->part, end = begin + plan->part;
     run_range(call, plan, begin, end < plan->count ? end : plan->count, worker);
 }
+
+/* ---- run: parts that another cut has made ---- */
+
+/* Short rows that begin or end in the middle, each for itself. */
+static void run_pieces(struct turn *turn, int64_t begin, int64_t end)
+{
+    const struct plan *plan = turn->plan;
+    int64_t row = row_of(plan), first = begin % row;
+    int inputs = (int)turn->call->input_count;
+    for (int64_t n; begin < end; begin += n, first = 0) {
+        n = row - first < end - begin ? row - first : end - begin;
+        gather_all(turn, first, n, 0);
+        for (int k = 0; k < inputs; k++) {
+            if (plan->input[k].source == REPEATED)
+                turn->slot[k] = bl__at(turn->slot[k], plan->input[k].bytes, first);
+        }
+        run_tile(turn, first, begin, n);
+        for (int k = 0; k < inputs; k++) {
+            if (plan->input[k].source == REPEATED)
+                turn->slot[k] = bl__at(turn->slot[k], plan->input[k].bytes, -first);
+        }
+        next_row(plan, inputs, &turn->place);
+    }
+}
+
+void bl__group_run_stretches(const bl__call *call, bl__stretches part, int worker)
+{
+    const struct plan *plan = call->plan;
+    int64_t row = row_of(plan);
+    void *slot[BL__GROUP_SLOTS];
+    struct turn turn;
+    if (part.columns == part.apart)
+        part = (bl__stretches){part.begin, 1, part.rows * part.columns, 0};
+    turn.plan = plan;
+    turn.call = call;
+    turn.slot = slot;
+    point_at_buffers(&turn, buffers_of(call, plan, worker));
+    if (plan->fills)
+        fill(&turn);
+    for (int64_t r = 0; r < part.rows; r++) {
+        int64_t begin = part.begin + r * part.apart, end = begin + part.columns;
+        bool whole = !plan->joins || (begin % row == 0 && end % row == 0);
+        find_place(&turn, begin);
+        (!whole ? run_pieces : plan->rows_per_tile > 1 ? run_short_rows : run_long_rows)(&turn, begin, end);
+    }
+}
+
+/* ---- run: a whole group ---- */
 
 /* The reduction of all parts. */
 static void finish(const bl__call *call, const struct plan *plan)
@@ -606,7 +700,7 @@ static void finish(const bl__call *call, const struct plan *plan)
 static void bind_steps(struct plan *plan, struct turn *turn)
 {
     const bl__step *step = plan->group->step;
-    point_at_buffers(turn, turn->call->environment->scratch);
+    point_at_buffers(turn, buffers_of(turn->call, plan, 0));
     point_at_memory(turn, 0, 0);
     for (int64_t s = 0; s < plan->group->step_count; s++, step++) {
         struct bound_step *bound = &plan->bound[s];
@@ -666,6 +760,7 @@ bl__group_needs bl__group_needs_of(const bl__call *call)
 void bl__group_set_scratch(const bl__call *call, size_t thread_bytes, size_t parts_at)
 {
     struct plan *plan = call->plan;
+    plan->scratch_begin = 0;
     plan->scratch_bytes = thread_bytes;
     plan->partial = parts_at;
 }

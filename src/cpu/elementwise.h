@@ -3,7 +3,7 @@
 #ifndef BOWLINE_CPU_ELEMENTWISE_H
 #define BOWLINE_CPU_ELEMENTWISE_H
 
-#include "cpu/kernel.h"
+#include "cpu/loop.h"
 #include "cpu/tile.h"
 
 enum {
@@ -35,7 +35,8 @@ typedef struct bl__group {
 } bl__group;
 
 /* Runs a group: outputs of one shape, to which the inputs broadcast, and the reduction of a value. Where
- * there is a reduction, inputs are contiguous or one element. */
+ * there is a reduction, inputs are contiguous or one element. Its prepare function leaves the bytes of
+ * scratch that are asked for already alone. */
 extern const bl__kernel bl__kernel_group;
 
 /* What the run of a prepared group takes: parts of it (cut by shape alone) and nanoseconds, about; scratch of
@@ -52,6 +53,14 @@ bl__group_needs bl__group_needs_of(const bl__call *call);
 void bl__group_set_scratch(const bl__call *call, size_t thread_bytes, size_t parts_at);
 void bl__group_run_part(const bl__call *call, int64_t part, int worker);
 void bl__group_finish(const bl__call *call);
+
+/* For a group as the end of an instruction that computes its inputs part after part. Prepares a run of that
+ * kind, by `workers` at once, whose scratch begins behind the bytes that *scratch_bytes says and is added to
+ * them; one worker's nanoseconds for all elements, about; and a worker's way through some of them. Such a
+ * group has no reduction. */
+bl_status bl__group_prepare_parts(bl__call *call, bl__arena *arena, size_t *scratch_bytes, int workers);
+double bl__group_nanoseconds(const bl__call *call);
+void bl__group_run_stretches(const bl__call *call, bl__stretches part, int worker);
 
 /* Whether a group reads the elements of an input for the last time before, or when, it writes those of
  * an output. */

@@ -46,6 +46,7 @@ struct job {
     int64_t rows, columns, depth;
     int64_t part_columns;
     bool add, last, packs_b;
+    bool turned; /* the rows of C are the columns of this product */
     bl__gemm_done *done;
     const void *work;
 };
@@ -261,8 +262,11 @@ static void multiply(const bl__call *call, const void *work, int64_t part, int w
     if (!job->done || !job->last)
         return;
     int64_t row = first * job->cut.mr, below = last * job->cut.mr;
-    job->done(call, job->work, job->row + row, (below < job->rows ? below : job->rows) - row,
-              job->column + column, end - column, worker);
+    int64_t rows = (below < job->rows ? below : job->rows) - row, columns = end - column;
+    if (job->turned)
+        job->done(call, job->work, job->column + column, columns, job->row + row, rows, worker);
+    else
+        job->done(call, job->work, job->row + row, rows, job->column + column, columns, worker);
 }
 
 /* As many columns as keep the number of parts up, where that leaves them enough to do. */
@@ -313,7 +317,10 @@ void bl__gemm_shared(const bl__call *call, bool pays, const bl__product *product
                      const void *b, void *c, void *scratch, bl__gemm_done *done, const void *work)
 {
     bool turned_over = turns(product);
-    struct job job = {.product = turned_over ? turned(product) : *product, .done = done, .work = work};
+    struct job job = {.product = turned_over ? turned(product) : *product,
+                      .turned = turned_over,
+                      .done = done,
+                      .work = work};
     job.cut = cut_of(&job.product);
     job.packed_a = scratch;
     job.packed_b = job.packed_a + job.cut.packed_a;

@@ -35,7 +35,7 @@ size_t bl__gemm_scratch(const bl__product *product);
 /* Computes a product on the calling thread. */
 void bl__gemm(const bl__product *product, const void *a, const void *b, void *c, void *scratch);
 
-/* Rows `row` .. `row + rows - 1` and columns `column` .. of C are done. */
+/* Rows `row` .. `row + rows - 1` of C are done, in columns `column` .. `column + columns - 1`. */
 typedef void bl__gemm_done(const bl__call *call, const void *work, int64_t row, int64_t rows, int64_t column,
                            int64_t columns, int worker);
 

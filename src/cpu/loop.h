@@ -12,6 +12,12 @@ enum {
     BL__LOOP_OPERANDS = 3
 };
 
+/* Elements of something contiguous, counted in the order of its index: `rows` stretches of `columns`, the
+ * first from `begin` on and each `apart` from where the one before it began. */
+typedef struct bl__stretches {
+    int64_t begin, rows, columns, apart;
+} bl__stretches;
+
 /* Axes from the outermost to the innermost; axes of size 1 are left out, so `rank` may be 0 with count 1. */
 typedef struct bl__loop {
     int rank;

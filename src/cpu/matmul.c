@@ -1,9 +1,9 @@
 /* Matrix products C[m,n] = sum_p A[m,p] B[p,n] over broadcast batches, operands of any strides; and what the
  * compiler makes of a product that is added to something contiguous, C = D + A B. Large ones are packed
  * (gemm.h); small ones, where that would outweigh the arithmetic, are not (small_product.h). */
+#include "cpu/matmul.h"
 #include "cpu/kernel_set.h"
 #include "cpu/kernels.h"
-#include "cpu/loop.h"
 #include "cpu/parallel.h"
 #include "cpu/small_product.h"
 
@@ -82,7 +82,7 @@ static double choose(const bl__call *call, struct plan *plan)
     return plan->small->nanoseconds(&plan->small_plan);
 }
 
-static bl_status prepare(bl__call *call, bl__arena *arena, size_t *scratch_bytes)
+bl_status bl__matmul_prepare(bl__call *call, bl__arena *arena, size_t *scratch_bytes, double more)
 {
     const bl__operand *a = call->inputs[LEFT], *b = call->inputs[RIGHT], *c = call->outputs[0];
     if (a->dtype != BL_F32 && a->dtype != BL_F64)
@@ -107,7 +107,8 @@ static bl_status prepare(bl__call *call, bl__arena *arena, size_t *scratch_bytes
     }
     fold_batch(plan);
     plan->product_size = plan->product.m * plan->product.n;
-    share_out(call, plan, choose(call, plan));
+    double count = plan->batch.count > 0 ? (double)plan->batch.count : 1;
+    share_out(call, plan, choose(call, plan) + more / count);
     plan->worker_scratch = (plan->worker_scratch + BL__ALIGNMENT - 1) / BL__ALIGNMENT * BL__ALIGNMENT;
     size_t workers = plan->pays && !plan->each_pays ? (size_t)call->environment->threads : 1;
     *scratch_bytes = workers * plan->worker_scratch;
@@ -115,25 +116,61 @@ static bl_status prepare(bl__call *call, bl__arena *arena, size_t *scratch_bytes
     return BL_OK;
 }
 
+static bl_status prepare(bl__call *call, bl__arena *arena, size_t *scratch_bytes)
+{
+    return bl__matmul_prepare(call, arena, scratch_bytes, 0);
+}
+
+int bl__matmul_workers(const bl__call *call)
+{
+    const struct plan *plan = call->plan;
+    return plan->pays ? call->environment->threads : 1;
+}
+
 /* ---- run ---- */
 
+/* What gemm.h is to tell of one product of the batch. */
+struct told {
+    const bl__matmul_listener *listener;
+    int64_t index; /* in the batch */
+    int worker;    /* that computes it, where the batch is shared out and not each product */
+};
+
+static void tell_part(const bl__call *call, const void *work, int64_t row, int64_t rows, int64_t column,
+                      int64_t columns, int worker)
+{
+    const struct told *told = work;
+    const struct plan *plan = call->plan;
+    int64_t n = plan->product.n;
+    bl__stretches part = {told->index * plan->product_size + row * n + column, rows, columns, n};
+    told->listener->done(told->listener->work, part, plan->each_pays ? worker : told->worker);
+}
+
+static void tell(const bl__matmul_listener *listener, int64_t begin, int64_t count, int worker)
+{
+    listener->done(listener->work, (bl__stretches){begin, 1, count, count}, worker);
+}
+
 /* The factors and the product of one place in the batch. */
-static void multiply_at(const bl__call *call, int64_t left, int64_t right, int64_t index, void *scratch)
+static void multiply_at(const bl__call *call, int64_t left, int64_t right, int64_t index, void *scratch,
+                        const bl__matmul_listener *listener, int worker)
 {
     const struct plan *plan = call->plan;
     const void *a = bl__at_const(call->inputs[LEFT]->data, plan->bytes, left);
     const void *b = bl__at_const(call->inputs[RIGHT]->data, plan->bytes, right);
     void *product = bl__at(call->outputs[0]->data, plan->bytes, index * plan->product_size);
+    const struct told told = {listener, index, worker};
     if (plan->small)
         plan->small->multiply(&plan->small_plan, a, b, product, scratch);
     else
-        bl__gemm_shared(call, plan->each_pays, &plan->product, a, b, product, scratch, NULL, NULL);
+        bl__gemm_shared(call, plan->each_pays, &plan->product, a, b, product, scratch,
+                        listener ? tell_part : NULL, &told);
 }
 
-/* Some products of the batch. */
+/* Some products of the batch; `work` is the listener. */
 static void multiply_some(const bl__call *call, const void *work, int64_t part, int worker)
 {
-    const struct plan *plan = work;
+    const struct plan *plan = call->plan;
     int64_t first = part * plan->part_products, left = plan->batch.count - first;
     int64_t count = left < plan->part_products ? left : plan->part_products;
     char *scratch = (char *)call->environment->scratch + (size_t)worker * plan->worker_scratch;
@@ -142,33 +179,43 @@ static void multiply_some(const bl__call *call, const void *work, int64_t part, 
     int64_t row = bl__loop_row(&plan->batch), at = row > 0 ? first % row : 0;
     for (int64_t i = 0; i < count; i++) {
         multiply_at(call, place.offset[LEFT] + at * bl__loop_step(&plan->batch, LEFT),
-                    place.offset[RIGHT] + at * bl__loop_step(&plan->batch, RIGHT), first + i, scratch);
+                    place.offset[RIGHT] + at * bl__loop_step(&plan->batch, RIGHT), first + i, scratch, work,
+                    worker);
         if (++at == row) {
             at = 0;
             bl__loop_next(&plan->batch, &place);
         }
     }
+    if (plan->small && work)
+        tell(work, first * plan->product_size, count * plan->product_size, worker);
 }
 
-static bl_status run(const bl__call *call)
+void bl__matmul_run(const bl__call *call, const bl__matmul_listener *listener)
 {
     const struct plan *plan = call->plan;
     const bl__operand *output = call->outputs[0];
     size_t bytes = (size_t)output->count * plan->bytes;
     if (output->count == 0)
-        return BL_OK;
+        return;
     if (plan->product.add && output->data != call->inputs[ADDEND]->data)
         memcpy(output->data, call->inputs[ADDEND]->data, bytes);
     if (plan->product.k == 0 && !plan->product.add)
         bl__zero(output->data, bytes);
-    else if (plan->product.k == 0)
-        return BL_OK;
-    else if (plan->batch.count == 1)
-        multiply_at(call, 0, 0, 0, call->environment->scratch);
-    else
+    if (plan->product.k > 0 && plan->batch.count > 1) {
         bl__parallel(call, plan->pays && !plan->each_pays,
                      (plan->batch.count + plan->part_products - 1) / plan->part_products, multiply_some,
-                     plan);
+                     listener);
+        return;
+    }
+    if (plan->product.k > 0)
+        multiply_at(call, 0, 0, 0, call->environment->scratch, listener, 0);
+    if (listener && (plan->product.k == 0 || plan->small))
+        tell(listener, 0, output->count, 0);
+}
+
+static bl_status run(const bl__call *call)
+{
+    bl__matmul_run(call, NULL);
     return BL_OK;
 }
 

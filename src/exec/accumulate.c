@@ -4,20 +4,6 @@
 #include "exec/fuse.h"
 #include "ops/keys.h"
 
-/* How often each node is used, by needed nodes and by the caller; NULL without memory. */
-static uint32_t *count_uses(const bl__fusion *fusion, const bl__fusion_source *source)
-{
-    uint32_t *uses = bl__allocate(fusion->allocator, source->node_count, sizeof(*uses));
-    for (size_t id = 0; uses && id < source->node_count; id++) {
-        const bl__node *node = source->graph->nodes[id];
-        for (size_t i = 0; source->needed[id] && i < node->input_count; i++)
-            uses[node->inputs[i]->node->id]++;
-    }
-    for (size_t i = 0; uses && i < source->output_count; i++)
-        uses[source->outputs[i]->node->id]++;
-    return uses;
-}
-
 /* The product that a term is, as it stands or in another shape, if only this sum uses it; NULL for none. */
 static const bl__node *product_of(const uint32_t *uses, const bl_tensor *term)
 {
@@ -60,16 +46,11 @@ static void look_at(bl__fusion *fusion, const uint32_t *uses, const bl__node *su
         join(fusion, sum, a, left);
 }
 
-bool bl__join_products(bl__fusion *fusion, const bl__fusion_source *source)
+void bl__join_products(bl__fusion *fusion, const bl__fusion_source *source, const uint32_t *uses)
 {
-    uint32_t *uses = count_uses(fusion, source);
-    if (!uses)
-        return false;
     for (size_t id = 0; id < source->node_count; id++) {
         const bl__node *node = source->graph->nodes[id];
         if (source->needed[id] && node->op->key == BL__KEY_add)
             look_at(fusion, uses, node);
     }
-    bl__release(fusion->allocator, uses, source->node_count, sizeof(*uses));
-    return true;
 }

@@ -307,7 +307,7 @@ static bool make_member(bl_program *p, const bl__instruction *instruction, const
                         bl__call *member)
 {
     const bl__call *call = &instruction->call;
-    size_t count = (size_t)call->input_count + call->output_count, scratch;
+    size_t count = (size_t)call->input_count + call->output_count, scratch = 0;
     bl__operand **operands = bl__arena_take(&p->arena, count * sizeof(bl__operand *));
     if (!operands)
         return false;

@@ -146,8 +146,9 @@ static bool reserve(bl__lowering *l, size_t output_count)
     totals t = {.storages = output_count, .instructions = output_count, .operands = 2 * output_count};
     count_nodes(l, &t);
     for (size_t i = 0; i < l->fusion.group_count; i++) {
-        t.instructions += l->fusion.groups[i].member_count > 1;
-        t.operands += l->fusion.groups[i].input_count;
+        const bl__fusion_group *group = &l->fusion.groups[i];
+        t.instructions += group->member_count > 1 || group->product;
+        t.operands += group->input_count + (group->product ? (size_t)BL__PRODUCT_INPUTS : 0);
     }
     if (t.values >= UINT32_MAX - 1) {
         bl__program_fail(p, BL_ERR_OVERFLOW, "compile", "the program has too many values");

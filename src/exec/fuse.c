@@ -32,7 +32,8 @@ static bool has_tiles(const bl_op *op)
 static bl__fusion_group *if_together(const bl__fusion *fusion, int64_t id, const bl_op *op)
 {
     bl__fusion_group *group = group_at(fusion, id);
-    return group && (group->member_count > 1 || group->reduction || has_tiles(op)) ? group : NULL;
+    bool together = group && (group->member_count > 1 || group->reduction || group->product);
+    return together || (group && has_tiles(op)) ? group : NULL;
 }
 
 bl__fusion_group *bl__fusion_base_of(const bl__fusion *fusion, const bl__node *view)
@@ -152,7 +153,7 @@ static bool start_group(bl__fusion *fusion, const bl__fusion_source *source, con
         !bl__grow(fusion->allocator, &fusion->groups, &fusion->group_capacity, sizeof(*fusion->groups)))
         return false;
     bl__fusion_group *group = &fusion->groups[fusion->group_count++];
-    group->first_view = group->reduction = 0;
+    group->first_view = group->reduction = group->product = 0;
     group->member_count = group->input_count = 0;
     group->open = true;
     return take_node(fusion, source, (uint32_t)fusion->group_count, node); /* into a new one it fits */
@@ -207,8 +208,7 @@ static void merge(bl__fusion *fusion, const bl__fusion_source *source, uint32_t 
 
 /* ---- the walk ---- */
 
-/* The node whose value a tensor shows, through views. */
-static const bl__node *base_of(const bl_tensor *tensor)
+const bl__node *bl__fusion_shown(const bl_tensor *tensor)
 {
     const bl__node *node = tensor->node;
     while (node->op->view && node->input_count > 0)
@@ -280,7 +280,7 @@ static bool visit(bl__fusion *fusion, const bl__fusion_source *source, const bl_
     /* before the node could join what it sees a view of */
     for (size_t i = 0; i < node->input_count && ends_groups; i++) {
         if (node->inputs[i]->node->op->view || is_reduction(fusion, node->inputs[i]))
-            close(fusion, base_of(node->inputs[i]));
+            close(fusion, bl__fusion_shown(node->inputs[i]));
     }
     if (take_sum(fusion, source, node))
         return true;
@@ -307,6 +307,8 @@ static void settle_groups(bl__fusion *fusion, const bl__fusion_source *source)
             fusion->nodes[group->members[m]].is_grouped = true;
         if (group->reduction)
             fusion->nodes[group->reduction - 1].is_grouped = true;
+        if (group->product)
+            fusion->nodes[group->product - 1].is_grouped = true;
         fusion->nodes[last].is_last = true;
     }
 }
@@ -328,6 +330,8 @@ static void mark_used(bl__fusion *fusion, const bl__fusion_source *source)
         const bl__node *node = source->graph->nodes[id];
         for (size_t i = 0; source->needed[id] && i < node->input_count; i++) {
             bl__fusion_node *input = &fusion->nodes[node->inputs[i]->node->id];
+            if (node->op->view && fusion->nodes[id].is_joined)
+                continue;
             if (node->op->view || input->group != fusion->nodes[id].group)
                 input->is_used = true;
         }
@@ -336,22 +340,51 @@ static void mark_used(bl__fusion *fusion, const bl__fusion_source *source)
         fusion->nodes[source->outputs[i]->node->id].is_used = true;
 }
 
-bool bl__fuse(bl__fusion *fusion, const bl__fusion_source *source)
+/* How often each node is used, by needed nodes and by the caller; NULL without memory. */
+static uint32_t *count_uses(const bl__fusion *fusion, const bl__fusion_source *source)
 {
-    fusion->nodes = bl__allocate(fusion->allocator, source->node_count, sizeof(*fusion->nodes));
-    fusion->node_count = fusion->nodes ? source->node_count : 0;
-    if (!bl__reserve(fusion->allocator, &fusion->groups, &fusion->group_capacity,
-                     source->node_count / (BL__GROUP_STEPS / 2) + 4, sizeof(*fusion->groups)))
-        return false;
-    if (!fusion->nodes || (source->joins && source->has_products && !bl__join_products(fusion, source)))
-        return false;
+    uint32_t *uses = bl__allocate(fusion->allocator, source->node_count, sizeof(*uses));
+    for (size_t id = 0; uses && id < source->node_count; id++) {
+        const bl__node *node = source->graph->nodes[id];
+        for (size_t i = 0; source->needed[id] && i < node->input_count; i++)
+            uses[node->inputs[i]->node->id]++;
+    }
+    for (size_t i = 0; uses && i < source->output_count; i++)
+        uses[source->outputs[i]->node->id]++;
+    return uses;
+}
+
+/* Forms the groups, and finds the products that do not run alone; `uses` is NULL where there are none. */
+static bool form(bl__fusion *fusion, const bl__fusion_source *source, const uint32_t *uses)
+{
+    if (uses)
+        bl__join_products(fusion, source, uses);
     for (size_t id = 0; id < source->node_count; id++) {
         const bl__node *node = source->graph->nodes[id];
         bool skipped = !source->needed[id] || (source->alone && !has_tiles(node->op));
         if (!skipped && !(source->alone ? start_group(fusion, source, node) : visit(fusion, source, node)))
             return false;
     }
+    if (!source->alone && uses && !bl__join_epilogues(fusion, source, uses))
+        return false;
     settle_groups(fusion, source);
+    return true;
+}
+
+bool bl__fuse(bl__fusion *fusion, const bl__fusion_source *source)
+{
+    bool has_uses = source->joins && source->has_products;
+    fusion->nodes = bl__allocate(fusion->allocator, source->node_count, sizeof(*fusion->nodes));
+    fusion->node_count = fusion->nodes ? source->node_count : 0;
+    if (!fusion->nodes ||
+        !bl__reserve(fusion->allocator, &fusion->groups, &fusion->group_capacity,
+                     source->node_count / (BL__GROUP_STEPS / 2) + 4, sizeof(*fusion->groups)))
+        return false;
+    uint32_t *uses = has_uses ? count_uses(fusion, source) : NULL;
+    bool formed = (uses || !has_uses) && form(fusion, source, uses);
+    bl__release(fusion->allocator, uses, source->node_count, sizeof(*uses));
+    if (!formed)
+        return false;
     if (source->has_views)
         settle_views(fusion, source);
     mark_used(fusion, source);

@@ -6,15 +6,18 @@
 #include "cpu/kernel_set.h"
 #include "graph/graph.h"
 
-/* Element-wise nodes of one shape that run as one instruction, where the last of them stands, and the sum of
- * one of them. `inputs` come from outside. */
+/* Element-wise nodes of one shape that run as one instruction, where the last of them stands, the sum of one
+ * of them, and a matrix product before them. `inputs` come from outside. */
 typedef struct bl__fusion_group {
     const bl_tensor *inputs[BL__GROUP_INPUTS];
     uint32_t members[BL__GROUP_STEPS]; /* node ids, ascending */
     uint32_t reduction;  /* the id + 1 of a sum of all elements of a member, at most one; 0 for none */
     uint32_t first_view; /* the first of the views to be lowered after it, + 1; 0 for none */
+    uint32_t product;    /* the id + 1 of the matrix product, or of the sum that one is added into, that is
+                            computed with it; 0 for none */
     uint8_t member_count, input_count;
-    bool open; /* while nodes are looked at: nothing outside has used a member yet */
+    uint8_t product_input; /* which input that is, as it stands or in another shape */
+    bool open;             /* while nodes are looked at: nothing outside has used a member yet */
 } bl__fusion_group;
 
 /* What is known of a node. `group` is an index + 1: of the node's own, or for a view of the one whose value
@@ -27,7 +30,8 @@ typedef struct bl__fusion_node {
     };
     uint32_t
         product; /* of an add: the id + 1 of the matrix product that is added where the other term stands */
-    bool is_joined;  /* such a product, or a view between it and the add: not computed on its own */
+    bool is_joined;  /* such a product, or a view between it and the add, or between a product and the group
+                         that goes on with it: not computed on its own */
     bool is_used;    /* by something outside its group, or by the caller */
     bool is_grouped; /* runs as a part of its group, ... */
     bool is_last;    /* ... where this one, its last member, stands */
@@ -69,9 +73,15 @@ typedef struct bl__fusion_source {
     bool joins;        /* ... but for products, which are computed into what they are added to */
 } bl__fusion_source;
 
-/* Finds the products that are to be computed into what they are added to (accumulate.c); false without
- * memory. */
-bool bl__join_products(bl__fusion *fusion, const bl__fusion_source *source);
+/* Finds the products that are to be computed into what they are added to (accumulate.c). `uses`: how often
+ * each node is used. */
+void bl__join_products(bl__fusion *fusion, const bl__fusion_source *source, const uint32_t *uses);
+
+/* Finds the products that groups go on with in one instruction (epilogue.c); false without memory. */
+bool bl__join_epilogues(bl__fusion *fusion, const bl__fusion_source *source, const uint32_t *uses);
+
+/* The node whose value a tensor shows, through views. */
+const bl__node *bl__fusion_shown(const bl_tensor *tensor);
 
 /* Forms the groups; false without memory. To be freed either way. */
 bool bl__fuse(bl__fusion *fusion, const bl__fusion_source *source);

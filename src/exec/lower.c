@@ -213,32 +213,24 @@ static bl__product_and_sum *name_both(bl__lowering *l, const bl__node *sum, cons
  * input and may write over it. */
 static void lower_sum(bl__lowering *l, const bl__node *sum, const bl__node *product)
 {
-    const bl_tensor *other = sum->inputs[0];
-    for (const bl__node *node = other->node; l->fusion.nodes[node->id].is_joined;
-         node = node->inputs[0]->node) {
-        if (node == product) {
-            other = sum->inputs[1];
-            break;
-        }
-    }
-    bl__operand *inputs[] = {bl__value_of(l, product->inputs[0]), bl__value_of(l, product->inputs[1]),
-                             bl__value_of(l, other)};
+    bl__operand *inputs[BL__PRODUCT_INPUTS];
+    size_t input_count = bl__product_inputs(l, sum, inputs);
     bl__operand *out = bl__arena_take(&l->program->arena, sizeof(*out)); /* in the product's shape */
     bool is_checked = l->program->check != BL_CHECK_NOTHING;
     const bl__product_and_sum *both = is_checked ? name_both(l, sum, product) : NULL;
     bool done =
         out && (both || !is_checked) && make_outputs(l, sum, &bl__kernel_matmul_add) &&
         bl__contiguous_value(l, &product->outputs[0], bl__value_of(l, &sum->outputs[0])->storage, out) &&
-        bl__add_instruction(l, product, "matmul+add", &bl__kernel_matmul_add, inputs, 3, &out, 1, both);
+        bl__add_instruction(l, product, "matmul+add", &bl__kernel_matmul_add, inputs, input_count, &out, 1,
+                            both);
     if (!done && bl__lowering_ok(l))
         bl__lower_out_of_memory(l);
 }
 
 void bl__lower_node(bl__lowering *l, const bl__node *node)
 {
-    uint32_t product = l->fusion.nodes[node->id].product;
-    if (product) {
-        lower_sum(l, node, l->graph->nodes[product - 1]);
+    if (l->fusion.nodes[node->id].product) {
+        lower_sum(l, node, bl__product_of(l, node));
         return;
     }
     if (node->op->flags & BL_OP_LEAF)

@@ -24,7 +24,8 @@ enum {
     BL__DIMS_CACHE = 64,
     BL__NAME_CACHE = 64,
     BL__GROUP_NAME_CACHE = 8,
-    BL__NAMED_OPS = 4 /* of a group, in its name */
+    BL__NAMED_OPS = 4,     /* of a group, in its name */
+    BL__PRODUCT_INPUTS = 3 /* the most of an instruction that is a matrix product */
 };
 
 /* An element-wise instruction that may be made one with others: see batch.h. */
@@ -40,6 +41,8 @@ typedef struct bl__named_group {
     const bl_op *op[BL__NAMED_OPS]; /* NULL beyond the members */
     uint32_t member_count;
     bool sums;
+    uint8_t
+        product; /* what they go on with: a matrix product, 2: that is added to something; 0 for neither */
     const char *name;
 } bl__named_group;
 
@@ -131,6 +134,18 @@ void bl__lower_group(bl__lowering *l, const bl__fusion_group *group);
 /* Notes what the last instruction, a single op of the node, computes, if that is element-wise; false without
  * memory. */
 bool bl__note_single(bl__lowering *l, const bl__node *node);
+
+/* ---- lower_epilogue.c ---- */
+
+/* The matrix product that a node is, or that is computed into it where it is a sum. */
+const bl__node *bl__product_of(const bl__lowering *l, const bl__node *node);
+/* The values that its instruction takes: the factors, and what they are added to. How many. */
+size_t bl__product_inputs(bl__lowering *l, const bl__node *node, bl__operand **inputs);
+/* Appends the instruction of a group that goes on with a product, with the group's inputs and outputs; behind
+ * the outputs there is room for one more. False without memory. */
+bool bl__add_epilogue(bl__lowering *l, const bl__fusion_group *group, const bl__group *steps,
+                      const char *name, bl__operand *const *inputs, bl__operand **outputs,
+                      size_t output_count);
 
 /* ---- lower_user.c ---- */
 

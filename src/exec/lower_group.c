@@ -10,7 +10,8 @@
 static uint8_t slot_of(const bl__lowering *l, const bl__fusion_group *group, const bl_tensor *tensor)
 {
     const bl__fusion_node *node = &l->fusion.nodes[tensor->node->id];
-    if (node->group == l->fusion.nodes[group->members[0]].group && !tensor->node->op->view)
+    bool is_member = node->group == l->fusion.nodes[group->members[0]].group && !tensor->node->op->view;
+    if (is_member && tensor->node->id + 1 != group->product)
         return (uint8_t)(group->input_count + node->step);
     int slot = 0;
     while (group->inputs[slot] != tensor)
@@ -46,6 +47,8 @@ static const char *make_name(bl__lowering *l, const bl__named_group *named)
 {
     char text[160];
     bl__text out = {text, sizeof(text), 0};
+    if (named->product)
+        bl__text_add(&out, named->product > 1 ? "matmul+add+" : "matmul+");
     for (int i = 0; i < BL__NAMED_OPS && named->op[i]; i++)
         bl__text_add(&out, "%s%s", i > 0 ? "+" : "", named->op[i]->name);
     if (named->member_count > BL__NAMED_OPS)
@@ -60,13 +63,16 @@ static const char *make_name(bl__lowering *l, const bl__named_group *named)
 static const char *name_group(bl__lowering *l, const bl__fusion_group *group)
 {
     bl__named_group named = {.member_count = group->member_count, .sums = group->reduction != 0};
-    size_t hash = group->member_count;
+    if (group->product)
+        named.product = l->fusion.nodes[group->product - 1].product ? 2 : 1;
+    size_t hash = (size_t)group->member_count + named.product;
     for (int i = 0; i < group->member_count && i < BL__NAMED_OPS; i++) {
         named.op[i] = l->graph->nodes[group->members[i]]->op;
         hash = hash * 3 + (size_t)named.op[i]->key;
     }
     bl__named_group *known = &l->group_names[hash & (BL__GROUP_NAME_CACHE - 1)];
-    bool same = known->name && known->member_count == named.member_count && known->sums == named.sums;
+    bool same = known->name && known->member_count == named.member_count && known->sums == named.sums &&
+                known->product == named.product;
     for (int i = 0; i < BL__NAMED_OPS && same; i++)
         same = known->op[i] == named.op[i];
     if (same)
@@ -111,7 +117,7 @@ static bool set_reduction(bl__lowering *l, const bl__fusion_group *group, bl__gr
 
 static bool add_group(bl__lowering *l, const bl__fusion_group *group)
 {
-    bl__operand *inputs[BL__GROUP_INPUTS], *outputs[BL__GROUP_STEPS + 1];
+    bl__operand *inputs[BL__GROUP_INPUTS], *outputs[BL__GROUP_STEPS + 2];
     size_t output_count = 0, count = group->member_count;
     bl__group *steps =
         bl__arena_take(&l->program->arena, offsetof(bl__group, step) + count * sizeof(bl__step));
@@ -138,6 +144,8 @@ static bool add_group(bl__lowering *l, const bl__fusion_group *group)
         return false;
     if (group->reduction)
         outputs[output_count++] = bl__value_of(l, &l->graph->nodes[group->reduction - 1]->outputs[0]);
+    if (group->product)
+        return bl__add_epilogue(l, group, steps, name, inputs, outputs, output_count);
     return bl__add_instruction(l, last, name, &bl__kernel_group, inputs, group->input_count, outputs,
                                output_count, steps) &&
            bl__note_steps(l, steps);

@@ -1,6 +1,7 @@
 /* Where a result may be written over what it is made from: a new value of a state straight into the state,
  * which saves a copy of each and the pass that commits it, and any result over a value that dies with it. */
 #include "exec/overwrite.h"
+#include "cpu/epilogue.h"
 #include "cpu/groups.h"
 #include "cpu/kernels.h"
 
@@ -47,6 +48,8 @@ static bool reads_before(const bl__instruction *instruction, size_t input, size_
         return true;
     if (!(instruction->kernel->flags & BL__IN_PLACE))
         return false;
+    if (instruction->kernel == &bl__kernel_epilogue)
+        return bl__epilogue_reads_before(call->attributes, input, output);
     if (instruction->kernel == &bl__kernel_group)
         return bl__group_reads_before(call->attributes, (int)input, (int)output);
     if (instruction->kernel != &bl__kernel_groups)

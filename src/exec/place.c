@@ -300,7 +300,8 @@ static void vary_orders(placing *p)
     }
 }
 
-bool bl__place(const bl_allocator *allocator, bl__block *blocks, size_t count, size_t bound, size_t *top)
+bool bl__place_blocks(const bl_allocator *allocator, bl__block *blocks, size_t count, size_t bound,
+                      size_t *top)
 {
     placing p = {.allocator = allocator, .blocks = blocks, .count = count, .bound = bound, .top = SIZE_MAX};
     *top = 0;

@@ -14,7 +14,8 @@ typedef struct bl__block {
 /* Gives every block its offset, so that those alive together do not overlap. `bound` is the most bytes alive
  * at once, and *top how many it takes. The same blocks in the same order get the same places. False without
  * memory, or when it takes more than INT64_MAX / 2. */
-bool bl__place(const bl_allocator *allocator, bl__block *blocks, size_t count, size_t bound, size_t *top);
+bool bl__place_blocks(const bl_allocator *allocator, bl__block *blocks, size_t count, size_t bound,
+                      size_t *top);
 
 /* Sorts `count` numbers by a key of theirs, the smallest first and equals as they stand; `room` has space for
  * as many. */

@@ -152,7 +152,7 @@ static bool place(bl_program *p, const bl__lifetime *lifetimes, bl__block *block
         storages[count] = (uint32_t)i;
         blocks[count++] = block;
     }
-    if (!bl__place(&p->head.context->allocator, blocks, count, p->bound_bytes, &p->planned_bytes))
+    if (!bl__place_blocks(&p->head.context->allocator, blocks, count, p->bound_bytes, &p->planned_bytes))
         return false;
     for (size_t i = 0; i < count; i++)
         p->storages[storages[i]].offset = blocks[i].offset;

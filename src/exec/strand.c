@@ -1,6 +1,7 @@
 /* Finding instructions that may run side by side, and running them. */
 #include "exec/strand.h"
 #include "cpu/flops.h"
+#include "cpu/groups.h"
 #include "cpu/parallel.h"
 #include "graph/pool.h"
 
@@ -53,11 +54,13 @@ static double estimate(const bl__instruction *instruction)
 }
 
 /* Whether an instruction may be in a band: it cannot fail, for then it would have to be known which failed
- * first; it does not share out its own work; and it writes to the workspace alone. */
+ * first; it does not share out its own work; it writes to the workspace alone; and it is none that is several
+ * already, whose members know one environment. */
 static bool may_join(const bl_program *p, const bl__instruction *instruction)
 {
     const bl__call *call = &instruction->call;
-    if ((instruction->kernel->flags & BL__CAN_FAIL) || instruction->shares)
+    if ((instruction->kernel->flags & BL__CAN_FAIL) || instruction->shares ||
+        instruction->kernel == &bl__kernel_groups)
         return false;
     for (uint32_t i = 0; i < call->output_count; i++) {
         if (p->storages[call->outputs[i]->storage].place != BL__WORKSPACE)

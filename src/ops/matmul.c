@@ -189,7 +189,8 @@ bl_tensor *bl_linear(bl_tensor *x, bl_tensor *weight, bl_tensor *bias)
     return bl__apply(&bl__op_linear, inputs, bias ? 3 : 2, NULL);
 }
 
-/* Over folded rows, so that forward, both gradients and the bias's are plain matrices. */
+/* Over folded rows, so that forward and both gradients are plain matrices. The bias is added in the shape of
+ * the result, so that what follows can go on with it. */
 static void linear_decompose(bl_graph *graph, bl_tensor *const *inputs, size_t input_count,
                              const void *attributes, bl_tensor **outputs)
 {
@@ -198,9 +199,9 @@ static void linear_decompose(bl_graph *graph, bl_tensor *const *inputs, size_t i
     bl_tensor *y = bl_matmul(rows, bl_transpose(inputs[WEIGHT], 0, 1));
     (void)graph;
     (void)attributes;
-    if (input_count > BIAS)
-        y = bl_add(y, inputs[BIAS]);
-    outputs[0] = x.rank == 2 || !bl_tensor_valid(y) ? y : unfold_rows(y, x);
+    if (x.rank != 2 && bl_tensor_valid(y))
+        y = unfold_rows(y, x);
+    outputs[0] = input_count > BIAS ? bl_add(y, inputs[BIAS]) : y;
 }
 
 static bl_tensor *linear_sample(bl_sampler *sampler)

@@ -26,7 +26,7 @@ static bl_program *compiled(bl_context *in, bl_graph *on, bl_params *names)
     product = bl_label(bl_matmul(bl_neg(bl_full(on, BL_F32, BL_SHAPE(6, 16), 1)), weight), "scores");
     bl_tensor *found = bl_matmul(bl_embedding(table, rows), weight);
     bl_scope_pop(on);
-    result = bl_sum(bl_tanh(bl_sub(found, product)), BL_ALL_AXES, false);
+    result = bl_sum(bl_tanh(bl_sub(bl_cumsum(found, 0), bl_cumsum(product, 0))), BL_ALL_AXES, false);
     state = bl_params_add_buffer(names, "state", BL_F32, BL_SCALAR);
     return bl_compile(in, result, bl_assign(state, bl_add(bl_use(on, state), result)));
 }

@@ -7,7 +7,7 @@
 
 TestSuite(joint, .init = open_all, .fini = close_all);
 
-/* Instructions of an op that compute a tensor. */
+/* Instructions of an op that compute a tensor, alone or with element-wise ops behind it. */
 static size_t uses(bl_tensor *tensor, const char *op)
 {
     static char text[1 << 16];
@@ -16,7 +16,7 @@ static size_t uses(bl_tensor *tensor, const char *op)
     cr_assert_lt(bl_program_format(program, text, sizeof(text)), sizeof(text));
     for (const char *line = strchr(text, '\n'); line; line = strchr(line + 1, '\n')) {
         const char *name = line + 1 + strspn(line + 1, " 0123456789");
-        count += strncmp(name, op, length) == 0 && name[length] == ' ';
+        count += strncmp(name, op, length) == 0 && (name[length] == ' ' || name[length] == '+');
     }
     bl_program_free(program);
     return count;

@@ -1,6 +1,7 @@
 /* Which matrix products make one instruction with the element-wise group that goes on with them: bias,
  * activation, residual. Such a product is computed where its group runs, so everything else that uses it must
- * come later. */
+ * come later. Not the updates of parameters: the product would be computed in the memory of a new value,
+ * which then could not be written where the old one is, and updates run together (batch.h). */
 #include "exec/fuse.h"
 #include "ops/keys.h"
 
@@ -28,6 +29,15 @@ static void note_use(struct first_use *use, uint32_t place, uint32_t group, cons
         use->seen = NULL;
     else
         *use = (struct first_use){place, group, tensor};
+}
+
+static void note_states(bl__fusion *fusion, const bl__node *effect)
+{
+    for (size_t i = 0; i < effect->input_count; i++) {
+        uint32_t group = fusion->nodes[bl__fusion_shown(effect->inputs[i])->id].group;
+        if (group)
+            fusion->groups[group - 1].has_states = true;
+    }
 }
 
 /* A node that does not run in a group may yet run later than where it stands, but not earlier. */
@@ -98,7 +108,8 @@ static void look_at(bl__fusion *fusion, const bl__fusion_source *source, const u
     bl__fusion_group *group = &fusion->groups[first->group - 1];
     const bl_tensor *member = &source->graph->nodes[group->members[0]]->outputs[0];
     int input = input_of(group, seen);
-    if (group->product || input < 0 || !bl_shape_equal(bl_tensor_shape(seen), bl_tensor_shape(member)))
+    if (group->product || group->has_states || input < 0 ||
+        !bl_shape_equal(bl_tensor_shape(seen), bl_tensor_shape(member)))
         return;
     group->product = (uint32_t)product->id + 1;
     group->product_input = (uint8_t)input;
@@ -119,7 +130,9 @@ bool bl__join_epilogues(bl__fusion *fusion, const bl__fusion_source *source, con
         return false;
     for (size_t id = 0; id < count; id++) {
         const bl__node *node = source->graph->nodes[id];
-        if (source->needed[id] && !node->op->view && !(node->op->flags & BL_OP_EFFECT))
+        if (source->needed[id] && (node->op->flags & BL_OP_EFFECT))
+            note_states(fusion, node);
+        else if (source->needed[id] && !node->op->view)
             note_uses(fusion, node, first);
     }
     for (size_t id = count;

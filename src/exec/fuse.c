@@ -155,6 +155,7 @@ static bool start_group(bl__fusion *fusion, const bl__fusion_source *source, con
     bl__fusion_group *group = &fusion->groups[fusion->group_count++];
     group->first_view = group->reduction = group->product = 0;
     group->member_count = group->input_count = 0;
+    group->has_states = false;
     group->open = true;
     return take_node(fusion, source, (uint32_t)fusion->group_count, node); /* into a new one it fits */
 }

@@ -17,6 +17,7 @@ typedef struct bl__fusion_group {
                             computed with it; 0 for none */
     uint8_t member_count, input_count;
     uint8_t product_input; /* which input that is, as it stands or in another shape */
+    bool has_states;       /* a member is a new value of a state; known where there are products */
     bool open;             /* while nodes are looked at: nothing outside has used a member yet */
 } bl__fusion_group;
 

@@ -4,6 +4,9 @@
 #include "cpu/kernel_set.h"
 #include "cpu/loop.h"
 
+/* Elements of a key or a value: scratch has some of them, and sums of such sizes must not overflow. */
+#define MOST_WIDTH ((int64_t)1 << 40)
+
 static bl__steps matrix_steps(const bl__operand *operand)
 {
     return (bl__steps){operand->stride[operand->rank - 2], operand->stride[operand->rank - 1]};
@@ -45,6 +48,8 @@ bl_status bl__attention_init(bl__attention *a, const bl__call *call, const bl__o
     const bl__attention_attributes *attributes = call->attributes;
     if (q->dtype != BL_F32 && q->dtype != BL_F64)
         return bl__kernel_fail(call, BL_ERR_DTYPE, "no kernel for %s", bl_dtype_name((bl_dtype)q->dtype));
+    if (q->size[q->rank - 1] > MOST_WIDTH || v->size[v->rank - 1] > MOST_WIDTH)
+        return BL_ERR_MEMORY;
     *a = (bl__attention){.heads = heads_of(out),
                          .groups = heads_of(k),
                          .queries = q->size[q->rank - 2],

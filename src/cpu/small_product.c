@@ -313,11 +313,10 @@ DOTS(f64, double)
 
 /* ---- planning ---- */
 
-static double work(const bl__product *product, double lanes)
+static double work(const bl__product *product, int64_t lanes)
 {
-    double m = (double)product->m, n = (double)product->n, k = (double)product->k, vectors = 1;
-    for (; vectors * lanes < n; vectors++) {
-    }
+    double m = (double)product->m, n = (double)product->n, k = (double)product->k;
+    double vectors = product->n > 0 ? (double)((product->n - 1) / lanes + 1) : 1;
     return m * vectors * k * VECTOR_NANOSECONDS + (product->b.column != 1 ? k * n * COPY_NANOSECONDS : 0) +
            (product->c.column != 1 && m > 0 ? m * n * COPY_NANOSECONDS : 0);
 }
@@ -343,8 +342,7 @@ static bl__small_plan plan_for(const bl__product *product, int64_t lanes)
 {
     bl__product turned = turned_over(product);
     bl__small_plan plan = {.product = *product, .dots = is_dots(product, lanes)};
-    if (!plan.dots &&
-        (is_dots(&turned, lanes) || work(&turned, (double)lanes) < work(product, (double)lanes)))
+    if (!plan.dots && (is_dots(&turned, lanes) || work(&turned, lanes) < work(product, lanes)))
         plan = (bl__small_plan){.product = turned, .turned = true, .dots = is_dots(&turned, lanes)};
     return plan;
 }

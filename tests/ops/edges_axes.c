@@ -18,6 +18,12 @@ static bl_tensor *move(const bl_op *op, bl_tensor *const *x)
     return bl__apply(op, x, 2, &attributes);
 }
 
+static bl_tensor *logsumexp_backward(bl_tensor *const *x)
+{
+    bl__logsumexp_attributes attributes = {.shift = BL__SHIFT_FINITE};
+    return bl__apply(&bl__op_logsumexp_backward, x, 3, &attributes);
+}
+
 /* clang-format off */
 #define ALONG(empty, scalar) ("r:abc", "r:1a11b1c1", empty, scalar, NULL)
 #define PAIR(empty, scalars) ("r:abc r:abc", "r:1a11b1c1 r:1a11b1c1", empty, scalars, NULL)
@@ -35,6 +41,7 @@ static bl_tensor *move(const bl_op *op, bl_tensor *const *x)
     X(argmin, ALONG("*=!", "+"), bl_argmin(x[0], edge_axes('*'), true)) \
     X(count_nonzero, ALONG("*=0", "+"), bl_count_nonzero(x[0], edge_axes('*'), true)) \
     X(logsumexp, ALONG("*=-inf", "+"), bl_logsumexp(x[0], edge_axes('*'), true)) \
+    X(logsumexp_backward, ("r:ab1 r:1bc r:1b1", "r:1a11b111 r:1111b1c1 r:1111b111", NULL, "++++", "ac"), logsumexp_backward(x)) \
     X(any, ("b:abc", "b:1a11b1c1", "*=0", "+", NULL), bl_any(x[0], edge_axes('*'), true)) \
     X(all, ("b:abc", "b:1a11b1c1", "*=1", "+", NULL), bl_all(x[0], edge_axes('*'), true)) \
     X(var, ALONG("*=nan", "+"), bl_var(x[0], edge_axes('*'), 1, true)) \

@@ -38,6 +38,7 @@
     X(isinf, UNARY("r"), bl_isinf(x[0])) \
     X(isfinite, UNARY("r"), bl_isfinite(x[0])) \
     X(gelu, UNARY("r"), bl_gelu(x[0])) \
+    X(gelu_backward, BINARY("r", "r"), bl__apply_2(&bl__op_gelu_backward, x[0], x[1], NULL)) \
     X(gelu_tanh, UNARY("r"), bl_gelu_tanh(x[0])) \
     X(silu, UNARY("r"), bl_silu(x[0])) \
     X(mish, UNARY("r"), bl_mish(x[0])) \

@@ -36,7 +36,7 @@ static bl_tensor *custom_gradient(bl_tensor *const *x)
 
 #define ROWS(X) \
     X(standardize, ("r:abc", "r:11111abc", NULL, "-", NULL), standardize(&bl__op_standardize, x, 1)) \
-    X(standardize_backward, ("r:abc r:abc p:ab1", "r:11111abc r:11111abc p:11111ab1", NULL, "----", NULL), standardize(&bl__op_standardize_backward, x, 3)) \
+    X(standardize_backward, ("r:abc r:abc r:ab1 p:ab1", "r:11111abc r:11111abc r:11111ab1 p:11111ab1", NULL, "-----", NULL), standardize(&bl__op_standardize_backward, x, 4)) \
     X(layer_norm, ("r:abc r:c r:c", "r:11111abc r:c r:c", NULL, "----", NULL), bl_layer_norm(x[0], edge_shape("c"), x[1], x[2], 1e-5)) \
     X(rms_norm, ("r:abc r:c", "r:11111abc r:c", NULL, "---", NULL), bl_rms_norm(x[0], edge_shape("c"), x[1], 1e-5)) \
     X(group_norm, ("r:acd r:c r:c", "r:ac11111d r:c r:c", NULL, "----", NULL), bl_group_norm(x[0], 2, x[1], x[2], 1e-5)) \

@@ -122,10 +122,9 @@ static bl_shape numbers_of_rows(bl_shape shape, int64_t axes)
 static bl_status check_axes(bl_infer_call *call, const bl__standardize_attributes *attributes)
 {
     bl_shape shape = bl__shape_in(call, 0);
-    return attributes->axes <= shape.rank
-               ? BL_OK
-               : bl_infer_fail(call, BL_ERR_SHAPE, "%s has no %lld last axes", BL__SHAPE_TEXT(shape),
-                               (long long)attributes->axes);
+    return attributes->axes <= shape.rank ? BL_OK
+                                          : bl_infer_fail(call, BL_ERR_SHAPE, "%s has no %lld last axes",
+                                                          BL__SHAPE_TEXT(shape), (long long)attributes->axes);
 }
 
 static bl_status standardize_infer(bl_infer_call *call)

@@ -378,12 +378,13 @@ static void build(bl__lowering *l, bl_tensor *const *outputs, size_t count)
         bl__lower_output(l, outputs[i]);
     if (!bl__lowering_ok(l))
         return;
-    if (!bl__order(l) || !bl__batch(l)) {
+    bool is_limited = l->memory_budget != BL_MEMORY_UNLIMITED;
+    /* under a budget nothing lives longer than it must, and instructions are dropped one by one */
+    if (!bl__order(l) || (!is_limited && !bl__batch(l))) {
         bl__lower_out_of_memory(l);
         return;
     }
     bl__write_states(l->program, l->lifetimes);
-    bool is_limited = l->memory_budget != BL_MEMORY_UNLIMITED; /* then what there is must not live longer */
     if (!is_limited && !bl__find_bands(l->program)) {
         bl__lower_out_of_memory(l);
         return;

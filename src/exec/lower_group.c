@@ -166,6 +166,8 @@ bool bl__note_single(bl__lowering *l, const bl__node *node)
     bl__group *steps = bl__arena_take(&l->program->arena, offsetof(bl__group, step) + sizeof(bl__step));
     if (!steps || !set_step(l, group, node, &steps->step[0]) || !set_space(l, group, steps))
         return false;
+    for (size_t i = 0; i < node->input_count; i++)
+        steps->step[0].input[i] = (uint8_t)i; /* the instruction's, of which several may be one tensor */
     steps->step_count = 1;
     return bl__note_steps(l, steps);
 }

@@ -31,6 +31,7 @@ typedef struct ordering {
     uint32_t *maker;         /* by storage: the instruction that makes it, + 1; 0 for none */
     uint32_t *first_use, *uses; /* by storage: index into uses, instructions, each as often as it uses it */
     uint32_t *left;             /* by storage: uses that are not placed */
+    uint32_t *own;              /* by storage: 0 but while the uses of one instruction are counted */
     uint32_t *missing;          /* by instruction: uses of, or by, what is not placed */
     uint32_t *number;           /* of what is walked over, in recorded */
     uint32_t *queue;            /* instructions that may go at once, to be looked at */
@@ -56,7 +57,7 @@ static bool make_room(ordering *o)
     o->recorded = bl__allocate(a, o->count, sizeof(*o->recorded));
     o->from = bl__allocate(a, o->count, sizeof(*o->from));
     o->order = bl__allocate(a, 5 * o->count, sizeof(*o->order));
-    o->maker = bl__allocate(a, 4 * o->storages + 1, sizeof(*o->maker));
+    o->maker = bl__allocate(a, 5 * o->storages + 1, sizeof(*o->maker));
     o->uses = bl__allocate(a, o->operands, sizeof(*o->uses));
     o->is_placed = bl__allocate(a, 2 * o->count, sizeof(*o->is_placed));
     o->alive = bl__allocate(a, o->count, sizeof(*o->alive));
@@ -71,7 +72,8 @@ static bool make_room(ordering *o)
     o->queue = o->number + o->count;
     o->left = o->maker + o->storages;
     o->state = o->left + o->storages;
-    o->first_use = o->state + o->storages;
+    o->own = o->state + o->storages;
+    o->first_use = o->own + o->storages;
     o->is_queued = o->is_placed + o->count;
     memcpy(o->recorded, p->instructions, o->count * sizeof(*o->recorded));
     return true;
@@ -83,7 +85,7 @@ static void release_room(const ordering *o)
     bl__release(a, o->recorded, o->count, sizeof(*o->recorded));
     bl__release(a, o->from, o->count, sizeof(*o->from));
     bl__release(a, o->order, 5 * o->count, sizeof(*o->order));
-    bl__release(a, o->maker, 4 * o->storages + 1, sizeof(*o->maker));
+    bl__release(a, o->maker, 5 * o->storages + 1, sizeof(*o->maker));
     bl__release(a, o->uses, o->operands, sizeof(*o->uses));
     bl__release(a, o->is_placed, 2 * o->count, sizeof(*o->is_placed));
     bl__release(a, o->alive, o->count, sizeof(*o->alive));
@@ -142,17 +144,19 @@ static bool may_move(const ordering *o, size_t instruction)
     return !(o->from[instruction].kernel->flags & BL__CAN_FAIL);
 }
 
-/* How often an instruction uses a storage; 0 where input `at` is not the first to do so. */
-static uint32_t uses_from(const bl__call *call, size_t at)
+/* Counts how often an instruction uses its storages, for take_uses. */
+static void count_uses(const ordering *o, const bl__call *call)
 {
-    uint32_t count = 0;
-    for (size_t i = 0; i < call->input_count; i++) {
-        bool same = call->inputs[i]->storage == call->inputs[at]->storage;
-        if (same && i < at)
-            return 0;
-        count += same;
-    }
-    return count;
+    for (size_t i = 0; i < call->input_count; i++)
+        o->own[call->inputs[i]->storage]++;
+}
+
+/* How often it uses one; 0 when asked again. */
+static uint32_t take_uses(const ordering *o, size_t storage)
+{
+    uint32_t uses = o->own[storage];
+    o->own[storage] = 0;
+    return uses;
 }
 
 static void enqueue(ordering *o, uint32_t instruction)
@@ -200,9 +204,10 @@ static bool ends_enough(const ordering *o, size_t instruction)
             return false; /* it will when it runs later */
         made += bytes_of(o, call->outputs[i]->storage);
     }
+    count_uses(o, call);
     for (size_t i = 0; i < call->input_count; i++) {
         size_t storage = call->inputs[i]->storage;
-        uint32_t own = uses_from(call, i);
+        uint32_t own = take_uses(o, storage);
         ends += own > 0 && own == o->left[storage] && !is_kept(o, storage) ? bytes_of(o, storage) : 0;
     }
     return ends + o->little >= made;
@@ -264,13 +269,16 @@ static bool makes_more(const ordering *o, size_t instruction)
         made += bytes_of(o, call->outputs[i]->storage);
     }
     for (size_t i = 0; i < call->input_count; i++) {
-        size_t storage = call->inputs[i]->storage;
-        const bl__storage *described = &o->program->storages[storage];
+        const bl__storage *described = &o->program->storages[call->inputs[i]->storage];
         if (described->place == BL__STATE && o->program->states[described->owner].written &&
             !o->program->states[described->owner].drawn)
             return false; /* its new value could not be written before */
+    }
+    count_uses(o, call);
+    for (size_t i = 0; i < call->input_count; i++) {
+        size_t storage = call->inputs[i]->storage;
         bool lives_on = o->left[storage] > 0 || is_kept(o, storage);
-        longer += uses_from(call, i) > 0 && !lives_on ? bytes_of(o, storage) : 0;
+        longer += take_uses(o, storage) > 0 && !lives_on ? bytes_of(o, storage) : 0;
     }
     return made > longer;
 }

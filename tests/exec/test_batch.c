@@ -388,3 +388,31 @@ Test(batch, large_values_are_not_made_early)
         bl_program_free(program);
     }
 }
+
+/* Single ops that take one tensor twice. */
+Test(batch, an_input_that_is_used_twice)
+{
+    enum {
+        COUNT = 6
+    };
+    const bool mask[4] = {false, true, false, true}, other[4] = {true, true, false, false};
+    bl_tensor *masks[COUNT], *others[COUNT], *outputs[COUNT];
+    for (int i = 0; i < COUNT; i++) {
+        masks[i] = bl_input(graph, "mask", BL_BOOL, BL_SHAPE(4));
+        others[i] = bl_input(graph, "other", BL_BOOL, BL_SHAPE(4));
+        outputs[i] = bl_where(masks[i], masks[i], others[i]);
+    }
+    bl_program *program = bl_compile_list(context, outputs, COUNT, NULL);
+    cr_assert_eq(named(program, "where x 6"), 1);
+    for (int i = 0; i < COUNT; i++) {
+        bl_set_input(program, masks[i], mask, sizeof(mask));
+        bl_set_input(program, others[i], other, sizeof(other));
+    }
+    cr_assert_eq(bl_run(program), BL_OK);
+    for (int i = 0; i < COUNT; i++) {
+        const bool *found = bl_output_data(program, outputs[i]);
+        for (int k = 0; k < 4; k++)
+            cr_expect_eq(found[k], mask[k] || other[k], "output %d, element %d", i, k);
+    }
+    bl_program_free(program);
+}

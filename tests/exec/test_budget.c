@@ -336,3 +336,56 @@ Test(budget, out_of_memory_anywhere, .timeout = 120)
     char left[200];
     cr_assert(failing_allocator_clean(&memory, left, sizeof(left)), "%s", left);
 }
+
+/* Values that would be made by one instruction, used before the peak and behind it. */
+Test(budget, values_of_the_same_steps_are_repeated, .init = open_all, .fini = close_all)
+{
+    enum {
+        SAME = 8,
+        COUNT = 512,
+        SIDE = 128
+    };
+    static float a[COUNT], b[SIDE * SIDE];
+    bl_tensor *x[SAME], *early = NULL, *late = NULL, *h[SAME];
+    bl_tensor *y = bl_input(graph, "y", BL_F32, BL_SHAPE(SIDE, SIDE));
+    for (int i = 0; i < SAME; i++) {
+        x[i] = bl_input(graph, "x", BL_F32, BL_SHAPE(COUNT));
+        h[i] = bl_tanh(bl_add(bl_exp(x[i]), bl_square(x[i])));
+    }
+    for (int i = 0; i < SAME; i++) {
+        bl_tensor *sum = bl_sum(bl_cumsum(h[i], 0), BL_ALL_AXES, false);
+        early = early ? bl_add(early, sum) : sum;
+    }
+    bl_tensor *peak = bl_matmul(bl_mul(y, bl_mul_scalar(early, 1e-4)), y);
+    bl_tensor *factor = bl_sum(bl_matmul(bl_tanh(peak), y), BL_ALL_AXES, false);
+    for (int i = 0; i < SAME; i++) {
+        bl_tensor *sum =
+            bl_sum(bl_matmul(bl_reshape(h[i], BL_SHAPE(4, SIDE)), bl_mul(y, factor)), BL_ALL_AXES, false);
+        late = late ? bl_add(late, sum) : sum;
+    }
+    for (int i = 0; i < SIDE * SIDE; i++)
+        b[i] = (float)(i % 13) * 0.01f;
+    double wanted = 0;
+    size_t whole = 0, repeated = 0, least = least_budget(context, &late, 1);
+    for (int percent = 100; percent >= 40; percent -= 3) {
+        size_t budget = percent == 100 ? BL_MEMORY_UNLIMITED : whole / 100 * (size_t)percent;
+        if (budget < least)
+            continue;
+        bl_program *program = compile_within(context, &late, 1, budget);
+        cr_assert_eq(bl_program_error(program)->code, BL_OK, "%s", error_text(bl_program_error(program)));
+        for (int i = 0; i < SAME; i++) {
+            for (int k = 0; k < COUNT; k++)
+                a[k] = (float)((i * 7 + k * 3) % 11) * 0.1f - 0.5f;
+            bl_set_input(program, x[i], a, sizeof(a));
+        }
+        bl_set_input(program, y, b, sizeof(b));
+        cr_assert_eq(bl_run(program), BL_OK, "%s", error_text(bl_program_error(program)));
+        double found = bl_item(program, late);
+        wanted = percent == 100 ? found : wanted;
+        whole = percent == 100 ? bl_program_workspace_bytes(program) : whole;
+        cr_expect_eq(found, wanted, "%.9g at %d %%, not %.9g", found, percent, wanted);
+        repeated += bl_program_describe(program).repeated;
+        bl_program_free(program);
+    }
+    cr_expect_gt(repeated, 0);
+}

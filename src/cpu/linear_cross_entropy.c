@@ -450,9 +450,11 @@ static void multiply_logits(const bl__call *call, const block *b, int64_t begin,
         int64_t t = b->rows[r].target - begin;
         if (t < 0 || t >= n)
             continue;
-        b->rows[r].target_logit = plan->f->get(logits, t * b->lanes + r);
+        double logit = plan->f->get(logits, t * b->lanes + r);
         if (plan->biased)
-            b->rows[r].target_logit += plan->f->get(bias_of(call), begin + t);
+            logit += plan->f->get(bias_of(call), begin + t);
+        /* rounded like those that go into the sum: from double once more is the same */
+        b->rows[r].target_logit = plan->bytes == sizeof(float) ? (double)(float)logit : logit;
     }
 }
 
@@ -533,9 +535,10 @@ static double finish_row(const block *b, int64_t r, double label_smoothing)
     row->part = row->share / sum;
     for (int64_t p = 0; p < end; p += plan->block)
         pieces[p].factor *= row->part;
-    double loss = log(sum) + (most - row->target_logit);
-    if (label_smoothing > 0)
-        loss += label_smoothing * (row->target_logit - total / (double)plan->classes);
+    double whole = log(sum) + most, loss = log(sum) + (most - row->target_logit);
+    if (label_smoothing > 0) /* apart, since the target's logit may be -infinity */
+        loss = (label_smoothing < 1 ? (1 - label_smoothing) * loss : 0) +
+               label_smoothing * (whole - total / (double)plan->classes);
     return loss;
 }
 

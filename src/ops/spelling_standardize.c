@@ -181,7 +181,8 @@ static bool match_affine(bl__match *match, const bl__node *node, int side, bool 
         return false;
     bl__standardize_attributes attributes = *(const bl__standardize_attributes *)bl__attributes(rows);
     bool taken = attributes.biased || (!is_bias && attributes.weighted);
-    if (taken || !is_row(node->inputs[1 - side], rows->inputs[0], attributes.axes))
+    if (taken || node->inputs[1 - side]->node == rows ||
+        !is_row(node->inputs[1 - side], rows->inputs[0], attributes.axes))
         return false;
     attributes.weighted |= !is_bias;
     attributes.biased |= is_bias;

@@ -219,6 +219,32 @@ Test(linear_cross_entropy, infinite_logits)
     }
 }
 
+/* A target whose logit is -infinity, with smoothing: the loss is infinite. */
+Test(linear_cross_entropy, infinite_logits_and_smoothing)
+{
+    double bias[CLASSES];
+    for (int i = 0; i < CLASSES; i++)
+        bias[i] = i < 600 ? -(double)INFINITY : 0;
+    bl_tensor *x = numbers(BL_F64, BL_SHAPE(2, WIDTH), 0), *w = numbers(BL_F64, BL_SHAPE(CLASSES, WIDTH), 1);
+    bl_tensor *b = bl_constant(graph, BL_F64, BL_SHAPE(CLASSES), bias);
+    bl_cross_entropy_options options = bl_cross_entropy_defaults();
+    options.label_smoothing = 0.1;
+    options.reduction = BL_REDUCE_NONE;
+    EXPECT(bl_linear_cross_entropy_with(x, w, b, CONSTANT(BL_I64, BL_SHAPE(2), 5, 700), &options),
+           (double)INFINITY, (double)INFINITY);
+}
+
+/* One class that is all there is, with a bias of which its logit has no room for all digits. */
+Test(linear_cross_entropy, the_logit_of_the_target_is_rounded_like_the_others)
+{
+    for (int i = 0; i < 2; i++) {
+        bl_tensor *w = bl_cast(CONSTANT(BL_F64, BL_SHAPE(2, 1), i ? 1e6 : 1000, -1000), BL_F32);
+        bl_tensor *b = bl_cast(CONSTANT(BL_F64, BL_SHAPE(2), 0.30001, 0), BL_F32);
+        bl_tensor *x = bl_cast(CONSTANT(BL_F64, BL_SHAPE(1, 1), 1), BL_F32);
+        EXPECT(bl_linear_cross_entropy(x, w, b, CONSTANT(BL_I64, BL_SHAPE(1), 0)), 0);
+    }
+}
+
 /* More chunks than parts, and more rows than a block has: each chunk's largest logit is beyond that of the
  * chunks before it, or below, by so much that what is kept of those comes to nothing, or by little. */
 Test(linear_cross_entropy, logits_that_rise_and_fall)

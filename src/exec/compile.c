@@ -380,7 +380,7 @@ static void build(bl__lowering *l, bl_tensor *const *outputs, size_t count)
         return;
     bool is_limited = l->memory_budget != BL_MEMORY_UNLIMITED;
     /* under a budget nothing lives longer than it must, and instructions are dropped one by one */
-    if (!bl__order(l) || (!is_limited && !bl__batch(l))) {
+    if (!bl__find_failures(l->program) || !bl__order(l) || (!is_limited && !bl__batch(l))) {
         bl__lower_out_of_memory(l);
         return;
     }

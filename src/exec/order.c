@@ -231,7 +231,7 @@ static void place_forward(ordering *o, uint32_t instruction)
         for (size_t at = o->first_use[storage]; at < o->first_use[storage + 1] && few; at++)
             enqueue(o, o->uses[at]);
     }
-    if (bl__may_fail(o->from, instruction) && --o->failing == 0) {
+    if (bl__may_fail(&o->from[instruction]) && --o->failing == 0) {
         for (size_t i = 0; i < o->count; i++)
             enqueue(o, (uint32_t)i);
     }
@@ -243,7 +243,7 @@ static void walk_forward(ordering *o)
         const bl__call *call = &o->from[i].call;
         for (size_t k = 0; k < call->input_count; k++)
             o->missing[i] += o->maker[call->inputs[k]->storage] != 0;
-        o->failing += bl__may_fail(o->from, i);
+        o->failing += bl__may_fail(&o->from[i]);
     }
     for (uint32_t i = 0; i < o->count; i++) {
         if (!o->is_placed[i])
@@ -408,6 +408,9 @@ bool bl__order(bl__lowering *l)
     ordering o = {.l = l, .program = p, .allocator = l->allocator};
     if (p->instruction_count < 2 || p->check != BL_CHECK_NOTHING)
         return true;
+    bl__find_uses(p, l->lifetimes);
+    if (!bl__sizes_fit(p, l->lifetimes))
+        return true; /* as the plan will say */
     bool done = make_room(&o);
     if (done && find_order(&o)) {
         size_t before = 0, after = 0;

@@ -93,27 +93,55 @@ static bool is_wanted_after(const bl_program *p, uint32_t storage, const bl__eff
     return false;
 }
 
-bool bl__may_fail(const bl__instruction *instructions, size_t index)
+/* Positions that an embedding has looked up, and the rows of its table. */
+struct looked_up {
+    const bl__operand *positions;
+    int64_t rows;
+};
+
+static void look_up(const bl__call *call, struct looked_up *found)
 {
-    const bl__call *call = &instructions[index].call;
-    if (!(instructions[index].kernel->flags & BL__CAN_FAIL))
-        return false;
-    if (instructions[index].kernel != &bl__kernel_embedding_backward)
+    const bl__operand *positions = call->inputs[1];
+    int64_t rows = call->inputs[0]->size[0];
+    struct looked_up *own = &found[positions->storage];
+    if (own->positions != positions || rows < own->rows)
+        *own = (struct looked_up){positions, rows};
+}
+
+bool bl__find_failures(bl_program *p)
+{
+    const bl_allocator *a = &p->head.context->allocator;
+    size_t first = 0;
+    while (first < p->instruction_count && p->instructions[first].kernel != &bl__kernel_embedding_backward)
+        first++;
+    if (first == p->instruction_count)
         return true;
-    for (size_t i = 0; i < index; i++) { /* of the same positions, in a table with no more rows */
-        const bl__call *other = &instructions[i].call;
-        if (instructions[i].kernel == &bl__kernel_embedding && other->inputs[1] == call->inputs[0] &&
-            other->inputs[0]->size[0] <= call->outputs[0]->size[0])
-            return false;
+    struct looked_up *found = bl__allocate(a, p->storage_count, sizeof(*found));
+    for (size_t i = 0; i < p->instruction_count && found; i++) {
+        bl__instruction *instruction = &p->instructions[i];
+        const bl__call *call = &instruction->call;
+        if (instruction->kernel == &bl__kernel_embedding)
+            look_up(call, found);
+        if (instruction->kernel != &bl__kernel_embedding_backward)
+            continue;
+        const struct looked_up *own = &found[call->inputs[0]->storage];
+        instruction->has_succeeded =
+            own->positions == call->inputs[0] && own->rows <= call->outputs[0]->size[0];
     }
-    return true;
+    bl__release(a, found, p->storage_count, sizeof(*found));
+    return found != NULL;
+}
+
+bool bl__may_fail(const bl__instruction *instruction)
+{
+    return (instruction->kernel->flags & BL__CAN_FAIL) && !instruction->has_succeeded;
 }
 
 /* The last instruction that may fail, + 1; 0 for none. */
 static size_t end_of_failures(const bl_program *p)
 {
     size_t end = p->instruction_count;
-    while (end > 0 && !bl__may_fail(p->instructions, end - 1))
+    while (end > 0 && !bl__may_fail(&p->instructions[end - 1]))
         end--;
     return end;
 }

@@ -23,8 +23,13 @@ bl__operand_range bl__outputs_beside(const bl__instruction *instruction, size_t 
 bool bl__may_overwrite(const bl_program *program, const bl__instruction *instruction, size_t root,
                        size_t output);
 
-/* Whether an instruction may fail, for all that those before it have looked at. */
-bool bl__may_fail(const bl__instruction *instructions, size_t index);
+/* Finds the instructions that cannot fail for what those before them have looked at: the gradient of an
+ * embedding's table, at positions that were looked up in a table with no more rows. To be called before their
+ * order is changed; false without memory. */
+bool bl__find_failures(bl_program *program);
+
+/* Whether an instruction may fail, as far as that is known. */
+bool bl__may_fail(const bl__instruction *instruction);
 
 /* Whether an effect is the new value of a whole state, which nothing else after the run looks at, so that it
  * may be written where the old one is by an instruction that is neither read past nor fails. */

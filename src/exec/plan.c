@@ -127,8 +127,7 @@ size_t bl__count_alive(const bl_program *p, const bl__lifetime *lifetimes, int64
     return (size_t)most;
 }
 
-/* Whether the sum of all sizes stays where sums of them cannot overflow. */
-static bool fits(const bl_program *p, const bl__lifetime *lifetimes)
+bool bl__sizes_fit(const bl_program *p, const bl__lifetime *lifetimes)
 {
     size_t sum = 0;
     for (size_t i = 0; i < p->storage_count; i++) {
@@ -165,7 +164,7 @@ bool bl__plan(bl_program *p, bl__lifetime *lifetimes)
     size_t instructions = p->instruction_count, storages = p->storage_count;
     p->planned_bytes = p->bound_bytes = 0;
     bl__find_lifetimes(p, lifetimes);
-    if (!fits(p, lifetimes))
+    if (!bl__sizes_fit(p, lifetimes))
         return false;
     if (instructions == 0)
         return true;

@@ -28,6 +28,10 @@ void bl__find_uses(bl_program *program, bl__lifetime *lifetimes);
  * which are computed in the memory of another. */
 void bl__find_lifetimes(bl_program *program, bl__lifetime *lifetimes);
 
+/* Whether the sum of all sizes stays where sums of them cannot overflow; to be asked before bl__count_alive.
+ */
+bool bl__sizes_fit(const bl_program *program, const bl__lifetime *lifetimes);
+
 /* The bytes alive at each instruction, which takes `alive` of them, an element for each; the most of all. */
 size_t bl__count_alive(const bl_program *program, const bl__lifetime *lifetimes, int64_t *alive);
 

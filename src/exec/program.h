@@ -55,9 +55,10 @@ typedef struct bl__instruction {
     const bl__kernel *kernel;
     bl__call call;
     const bl__instruction_name *name;
-    uint32_t scratch; /* that its kernel needs, in units of BL__ALIGNMENT */
-    bool shares;      /* its kernel shares its work out among threads */
-    bool is_beside;   /* it runs side by side with others: strand.h */
+    uint32_t scratch;   /* that its kernel needs, in units of BL__ALIGNMENT */
+    bool shares;        /* its kernel shares its work out among threads */
+    bool has_succeeded; /* it fails for nothing, once those before it have not: see bl__find_failures */
+    bool is_beside;     /* it runs side by side with others: strand.h */
 } bl__instruction;
 
 /* Instructions that run side by side: see strand.h. */

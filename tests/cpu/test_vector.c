@@ -273,12 +273,15 @@ static const void *attributes_of(int key)
     static const bl__scalar_attributes scalar = {.value = 1.5};
     static const bl__bounds_attributes bounds = {.least = -1, .most = 2};
     static const bl__softplus_attributes softplus = {.beta = 2, .threshold = 20};
+    static const bl__logsumexp_attributes logsumexp = {.shift = BL__SHIFT_FINITE};
     switch (key) {
     case BL__KEY_clamp:
     case BL__KEY_hardtanh:
         return &bounds;
     case BL__KEY_softplus:
         return &softplus;
+    case BL__KEY_logsumexp_backward:
+        return &logsumexp;
     default:
         return &scalar;
     }

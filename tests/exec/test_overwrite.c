@@ -3,6 +3,7 @@
 #include "support/fixture.h"
 
 #include <criterion/criterion.h>
+#include <string.h>
 
 enum {
     N = 5000
@@ -129,4 +130,40 @@ Test(overwrite, a_run_that_fails_later)
     cr_expect_eq(value_of(p, 0), 2);
     cr_expect_eq(bl_item(program, row), 102);
     bl_program_free(program);
+}
+
+/* The gradient of a table at positions that were looked up in another: of p's rows, what was looked up in
+ * `rows` of m's is known to be there, or not. */
+static void update_table(int64_t rows, int64_t position, bl_status wanted)
+{
+    enum {
+        WIDTH = 10,
+        ROWS = N / WIDTH
+    };
+    float before = value_of(p, 0), data[N];
+    bl_graph_reset(graph);
+    bl_tensor *at = bl_input(graph, "at", BL_I64, BL_SHAPE(1));
+    bl_tensor *small = bl_slice(bl_reshape(bl_use(graph, p), BL_SHAPE(ROWS, WIDTH)), 0, 0, ROWS / 2, 1);
+    bl_tensor *large = bl_slice(bl_reshape(bl_use(graph, m), BL_SHAPE(ROWS, WIDTH)), 0, 0, rows, 1);
+    bl_tensor *looked_up = bl_sum(bl_embedding(large, at), BL_ALL_AXES, false);
+    bl_tensor *slope = bl_gradient(bl_sum(bl_embedding(small, at), BL_ALL_AXES, false), bl_use(graph, p));
+    bl_tensor *outputs[] = {looked_up, bl_assign(p, bl_add(bl_use(graph, p), slope))};
+    bl_program *program = bl_compile_list(context, outputs, 2, NULL);
+    cr_assert_eq(bl_set_input(program, at, &position, sizeof(position)), BL_OK);
+    cr_assert_eq(bl_run(program), wanted, "%s", error_text(bl_program_error(program)));
+    memcpy(data, bl_parameter_data(p), sizeof(data));
+    for (int i = 0; i < N; i++) {
+        bool is_added = wanted == BL_OK && i / WIDTH == position;
+        cr_assert_eq(data[i], before + (float)i + (is_added ? 1.f : 0.f), "element %d", i);
+    }
+    bl_program_free(program);
+    write_from(p, (int)before);
+}
+
+Test(overwrite, positions_that_were_looked_up_before)
+{
+    update_table(N / 20, 3, BL_OK);
+    update_table(N / 20, N / 20, BL_ERR_INDEX);
+    update_table(N / 10, 3, BL_OK);
+    update_table(N / 10, N / 20, BL_ERR_INDEX); /* which the larger table has */
 }

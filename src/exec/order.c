@@ -15,6 +15,7 @@
 
 enum {
     LITTLE = 4096,        /* a part of 1 / LITTLE of all bytes */
+    LEAST_MEAN = 256,     /* bytes that an instruction makes, in the mean */
     LEAST_WON = 32 * 1024 /* bytes, of the first cache: for less the recorded order stays, in which batch.h
                              finds more to do at once */
 };
@@ -402,6 +403,16 @@ static void move_candidates(const ordering *o)
     }
 }
 
+/* Whether an instruction takes enough bytes in the mean: a program of scalars is long and wins next to
+ * nothing. */
+static bool is_worth_it(const bl_program *p, const bl__lifetime *lifetimes)
+{
+    size_t bytes = 0;
+    for (size_t i = 0; i < p->storage_count; i++)
+        bytes += bl__is_root(p, i) ? lifetimes[i].bytes : 0;
+    return bytes > LEAST_WON && bytes / LEAST_MEAN >= p->instruction_count;
+}
+
 bool bl__order(bl__lowering *l)
 {
     bl_program *p = l->program;
@@ -409,8 +420,8 @@ bool bl__order(bl__lowering *l)
     if (p->instruction_count < 2 || p->check != BL_CHECK_NOTHING)
         return true;
     bl__find_uses(p, l->lifetimes);
-    if (!bl__sizes_fit(p, l->lifetimes))
-        return true; /* as the plan will say */
+    if (!bl__sizes_fit(p, l->lifetimes) || !is_worth_it(p, l->lifetimes))
+        return true; /* of what does not fit the plan will say so */
     bool done = make_room(&o);
     if (done && find_order(&o)) {
         size_t before = 0, after = 0;

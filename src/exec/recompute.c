@@ -147,10 +147,10 @@ static void find_writers(fitting *f)
     }
 }
 
-/* The first use of a storage behind an instruction, and the last one up to it, or else where it is made. */
-static int64_t use_after(const fitting *f, size_t storage, int64_t instruction)
+/* The index of a storage's first use behind an instruction; its end where there is none. */
+static size_t find_use(const fitting *f, size_t storage, int64_t instruction)
 {
-    size_t low = f->first_use[storage], end = f->first_use[storage + 1], high = end;
+    size_t low = f->first_use[storage], high = f->first_use[storage + 1];
     while (low < high) {
         size_t middle = low + (high - low) / 2;
         if (f->uses[middle] > instruction)
@@ -158,20 +158,20 @@ static int64_t use_after(const fitting *f, size_t storage, int64_t instruction)
         else
             low = middle + 1;
     }
-    return low < end ? f->uses[low] : INT64_MAX;
+    return low;
+}
+
+/* The first use of a storage behind an instruction, and the last one up to it, or else where it is made. */
+static int64_t use_after(const fitting *f, size_t storage, int64_t instruction)
+{
+    size_t use = find_use(f, storage, instruction);
+    return use < f->first_use[storage + 1] ? f->uses[use] : INT64_MAX;
 }
 
 static int64_t use_up_to(const fitting *f, size_t storage, int64_t instruction)
 {
-    size_t first = f->first_use[storage], low = first, high = f->first_use[storage + 1];
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (f->uses[middle] > instruction)
-            high = middle;
-        else
-            low = middle + 1;
-    }
-    return low > first ? f->uses[low - 1] : f->l->lifetimes[storage].first;
+    size_t use = find_use(f, storage, instruction);
+    return use > f->first_use[storage] ? f->uses[use - 1] : f->l->lifetimes[storage].first;
 }
 
 static int64_t last_use(const fitting *f, size_t storage)

@@ -3,6 +3,8 @@
  *     info      what the program is and what its floor counts
  *     hash N    makes the model and takes two steps, N times; answers the hash of parameters and outputs, or
  *               false when they were not the same each time
+ *     profile N takes N steps; answers the table of their times (bl_profile_format) on many lines, for people:
+ *               printf 'make\nprofile 20\n' | bowline_bench gpt --threads 2
  *
  * usage: bowline_bench CASE [--threads N] [--budget BYTES], or bowline_bench --list */
 #include "../protocol.h"
@@ -205,6 +207,20 @@ static bool answer_hash(model *m, long count)
     return true;
 }
 
+static bool answer_profile(model *m, long count)
+{
+    if (!steps(m, WARM_STEPS) || bl_profile_start(m->program) != BL_OK || !steps(m, count))
+        return false;
+    size_t size = bl_profile_format(m->program, NULL, 0) + 1;
+    char *text = malloc(size);
+    if (!text)
+        abort();
+    bl_profile_format(m->program, text, size);
+    answer_text(text);
+    free(text);
+    return bl_profile_stop(m->program) == BL_OK;
+}
+
 static bool serve(model *m)
 {
     command c;
@@ -222,6 +238,8 @@ static bool serve(model *m)
             answer_info(m);
         } else if (strcmp(c.name, "hash") == 0) {
             good = answer_hash(m, c.number);
+        } else if (strcmp(c.name, "profile") == 0) {
+            good = answer_profile(m, c.number);
         }
     }
     return good;

@@ -3,8 +3,8 @@
  *     info      what the program is and what its floor counts
  *     hash N    makes the model and takes two steps, N times; answers the hash of parameters and outputs, or
  *               false when they were not the same each time
- *     profile N takes N steps; answers the table of their times (bl_profile_format) on many lines, for people:
- *               printf 'make\nprofile 20\n' | bowline_bench gpt --threads 2
+ *     profile N takes N steps; answers the table of their times (bl_profile_format) on many lines, for
+ * people: printf 'make\nprofile 20\n' | bowline_bench gpt --threads 2
  *
  * usage: bowline_bench CASE [--threads N] [--budget BYTES], or bowline_bench --list */
 #include "../protocol.h"

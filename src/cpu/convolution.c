@@ -59,7 +59,7 @@ static void convolve(const bl__call *call, const void *work, int64_t part, int w
     bl__product p;
     bl__convolution_read_x(plan, &t, x);
     p = bl__convolution_forward_product(plan, &t);
-    bl__gemm(&p, weight_of(plan, call->inputs[1]->data, t.group), t.x, t.y, t.gemm);
+    bl__gemm(call, &p, weight_of(plan, call->inputs[1]->data, t.group), t.x, t.y, t.gemm);
     bl__convolution_move_y(plan, &t, y, true);
 }
 
@@ -83,7 +83,7 @@ static void spread(const bl__call *call, const void *work, int64_t part, int wor
                                     call->environment->scratch, worker);
         bl__product p = bl__convolution_input_product(plan, &t);
         bl__convolution_move_y(plan, &t, y, false);
-        bl__gemm(&p, weight_of(plan, call->inputs[1]->data, t.group), t.y, t.x, t.gemm);
+        bl__gemm(call, &p, weight_of(plan, call->inputs[1]->data, t.group), t.y, t.x, t.gemm);
         bl__convolution_add_x(plan, &t, x, i == 0);
     }
 }
@@ -122,7 +122,7 @@ static void correlate(const bl__call *call, const void *work, int64_t part, int 
         bl__convolution_move_y(plan, &t, y, false);
         bl__product p = bl__convolution_weight_product(plan, &t, i > first);
         bl__gemm_shared(call, plan->pays && plan->sums * plan->groups == 1, &p, t.y, t.x, weight, t.gemm,
-                        NULL, NULL);
+                        plan->worker_bytes, NULL, NULL);
     }
 }
 

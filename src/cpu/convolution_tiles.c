@@ -1,5 +1,6 @@
 /* Cutting a convolution into tiles (convolution_tiles.h). */
 #include "cpu/convolution_tiles.h"
+#include "cpu/kernel_set.h"
 #include "cpu/loop.h"
 #include "cpu/parallel.h"
 #include "ops/attributes.h"
@@ -142,13 +143,14 @@ static size_t larger(size_t a, size_t b)
 }
 
 /* What any product of a tile of so many places needs. */
-static size_t gemm_scratch(const bl__convolution *plan, int64_t count)
+static size_t gemm_scratch(const bl__kernel_set *set, const bl__convolution *plan, int64_t count)
 {
     bl__convolution_tile tile = {.count = count, .x_steps = {count, 1}, .y_steps = {count, 1}};
     bl__product forward = bl__convolution_forward_product(plan, &tile),
                 input = bl__convolution_input_product(plan, &tile);
     bl__product weight = bl__convolution_weight_product(plan, &tile, false);
-    return larger(larger(bl__gemm_scratch(&forward), bl__gemm_scratch(&input)), bl__gemm_scratch(&weight));
+    return larger(larger(bl__gemm_scratch(set, &forward, 1), bl__gemm_scratch(set, &input, 1)),
+                  bl__gemm_scratch(set, &weight, 1));
 }
 
 static bool aligned_size(int64_t rows, int64_t columns, size_t bytes, size_t *size)
@@ -177,12 +179,13 @@ static bool padded_size(bl__convolution *plan)
 
 /* Scratch: of each worker that for a product, X, Y and runs; then the sums of DW but for the first. False
  * when it is too much. */
-static bool plan_scratch(bl__convolution *plan, int workers, bool sums, size_t *bytes)
+static bool plan_scratch(bl__convolution *plan, const bl__kernel_set *set, int workers, bool sums,
+                         size_t *bytes)
 {
     int64_t last = plan->image - (plan->in_image - 1) * plan->tile; /* in an image */
     if (plan->images > 0)
         last = (plan->columns.images - (plan->tiles - 1) * plan->images) * plan->image;
-    plan->gemm_bytes = larger(gemm_scratch(plan, plan->tile), gemm_scratch(plan, last));
+    plan->gemm_bytes = larger(gemm_scratch(set, plan, plan->tile), gemm_scratch(set, plan, last));
     size_t runs = 0, added = 0;
     if (!plan->direct && (!aligned_size(plan->k, plan->tile, plan->bytes, &plan->x_bytes) ||
                           !aligned_size((int64_t)bl__columns_runs(&plan->columns, plan->tile), 1, 1, &runs)))
@@ -233,8 +236,8 @@ bl_status bl__convolution_prepare(bl__call *call, bl__arena *arena, size_t *scra
     choose_sums(plan);
     plan->direct = plan->images == 0 && is_direct(&plan->columns);
     plan->pays = bl__pays_for_threads(call, nanoseconds(plan));
-    if (!plan_scratch(plan, plan->pays ? call->environment->threads : 1, weight == call->outputs[0],
-                      scratch_bytes))
+    int workers = plan->pays ? call->environment->threads : 1;
+    if (!plan_scratch(plan, call->environment->kernels, workers, weight == call->outputs[0], scratch_bytes))
         return BL_ERR_MEMORY;
     return BL_OK;
 }

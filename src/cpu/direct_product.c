@@ -1,5 +1,7 @@
 /* Products of factors as they lie (direct_product.h). A panel of columns of B at a time, PANEL vectors wide;
- * of A as many rows as keep all sums in registers. What the next rows need is asked for meanwhile. */
+ * of A as many rows as keep all sums in registers. What the next rows need is asked for meanwhile: the next
+ * lines of rows that go on in memory, and of columns that do, whose steps no processor guesses, what comes
+ * AHEAD elements later. */
 #include "cpu/direct_product.h"
 #include "cpu/lanes.h"
 
@@ -22,7 +24,8 @@ enum {
 
 enum {
     MOST_ROWS = 12,
-    LINE = 64 /* bytes that come together */
+    LINE = 64, /* bytes that come together */
+    AHEAD = 12 /* rows: two tiles of the widest panel */
 };
 
 #if defined(__GNUC__)
@@ -45,6 +48,7 @@ enum {
         vector_##name sum[MOST_ROWS][PANEL];                                                                 \
         const int64_t a_row = product->a.row, a_step = product->a.column, b_step = product->b.row;           \
         const int64_t c_row = product->c.row;                                                                \
+        const bool along = a_row == 1 && a_step != 1;                                                        \
         UNROLLED                                                                                             \
         for (int i = 0; i < rows * vectors; i++) {                                                           \
             sum[i / vectors][i % vectors] = zero_##name();                                                   \
@@ -59,6 +63,8 @@ enum {
                     PREFETCH(a + (rows + r) * a_row);                                                        \
             }                                                                                                \
             for (int64_t p = 0; p < steps; p++, a += a_step, b += b_step) {                                  \
+                if (along)                                                                                   \
+                    PREFETCH(a + AHEAD);                                                                     \
                 vector_##name columns[PANEL];                                                                \
                 UNROLLED                                                                                     \
                 for (int v = 0; v < vectors; v++)                                                            \
@@ -88,8 +94,10 @@ enum {
         int64_t row = 0;                                                                                     \
         for (; row + most <= product->m; row += most)                                                        \
             tile_##name(product, a + row * a_row, b, c + row * c_row, most, vectors, width, full);           \
-        for (; row + 3 <= product->m; row += 3)                                                              \
-            tile_##name(product, a + row * a_row, b, c + row * c_row, 3, vectors, width, full);              \
+        for (; row + 4 <= product->m; row += 4)                                                              \
+            tile_##name(product, a + row * a_row, b, c + row * c_row, 4, vectors, width, full);              \
+        for (; row + 2 <= product->m; row += 2)                                                              \
+            tile_##name(product, a + row * a_row, b, c + row * c_row, 2, vectors, width, full);              \
         for (; row < product->m; row++)                                                                      \
             tile_##name(product, a + row * a_row, b, c + row * c_row, 1, vectors, width, full);              \
     }                                                                                                        \

@@ -1,4 +1,5 @@
-/* Private. Matrix products of any size and strides around BLIS's micro-kernels. All memory that a product
+/* Private. Matrix products of any size and strides: by the set of instructions' own kernels (panels.h), or
+ * where it has none, or C neither has rows nor columns of neighbours, by BLIS's. All memory that a product
  * needs is the caller's scratch. */
 #ifndef BOWLINE_CPU_GEMM_H
 #define BOWLINE_CPU_GEMM_H
@@ -29,11 +30,15 @@ static inline bl__steps bl__turned_steps(int64_t columns)
     return (bl__steps){1, columns};
 }
 
-/* Bytes of scratch, 64-byte aligned, that a product of these sizes needs; a multiple of 64. */
-size_t bl__gemm_scratch(const bl__product *product);
+struct bl__kernel_set;
 
-/* Computes a product on the calling thread. */
-void bl__gemm(const bl__product *product, const void *a, const void *b, void *c, void *scratch);
+/* Bytes of scratch, 64-byte aligned, that a product of these sizes needs when it is computed by so many
+ * workers; a multiple of 64. The set's own kernels take it worker by worker, BLIS's have one for all. */
+size_t bl__gemm_scratch(const struct bl__kernel_set *set, const bl__product *product, int workers);
+
+/* Computes a product by the call's set, on the calling thread. */
+void bl__gemm(const bl__call *call, const bl__product *product, const void *a, const void *b, void *c,
+              void *scratch);
 
 /* Rows `row` .. `row + rows - 1` of C are done, in columns `column` .. `column + columns - 1`. */
 typedef void bl__gemm_done(const bl__call *call, const void *work, int64_t row, int64_t rows, int64_t column,
@@ -42,10 +47,12 @@ typedef void bl__gemm_done(const bl__call *call, const void *work, int64_t row, 
 /* Nanoseconds that a product takes on one thread, about, for bl__pays_for_threads. */
 double bl__gemm_nanoseconds(const bl__product *product);
 
-/* Computes a product, shared out among the program's threads if it pays: the same bits as bl__gemm. `done`,
+/* Computes a product, shared out among the program's threads if it pays: the same bits as bl__gemm. The
+ * first worker's scratch is at `scratch`, the next one's `step` bytes on, at least what one asks for. `done`,
  * which may be NULL, is called once for every part of C, while it is in the cache, by the thread that
  * computed it. */
 void bl__gemm_shared(const bl__call *call, bool pays, const bl__product *product, const void *a,
-                     const void *b, void *c, void *scratch, bl__gemm_done *done, const void *work);
+                     const void *b, void *c, void *scratch, size_t step, bl__gemm_done *done,
+                     const void *work);
 
 #endif

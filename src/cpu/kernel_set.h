@@ -9,6 +9,7 @@
 struct bl__reducer;
 struct bl__attention_rows;
 struct bl__small_products;
+struct bl__panels;
 
 typedef struct bl__kernel_set {
     bl_instruction_set instructions;
@@ -18,6 +19,7 @@ typedef struct bl__kernel_set {
     const struct bl__reducer *const *sums;    /* the reducers of sum, by dtype */
     const struct bl__attention_rows *attention_f32, *attention_f64;
     const struct bl__small_products *small_products_f32, *small_products_f64;
+    const struct bl__panels *panels_f32, *panels_f64; /* NULL where products are BLIS's (gemm.h) */
 } bl__kernel_set;
 
 /* The set for these instructions, BL_ISA_DEFAULT the best; NULL when this build has none or the processor

@@ -74,7 +74,7 @@ static double choose(const bl__call *call, struct plan *plan)
     if ((double)product->m * (double)product->n * (double)product->k > SMALL_PRODUCT)
         plan->small = NULL;
     if (!plan->small) {
-        plan->worker_scratch = bl__gemm_scratch(product);
+        plan->worker_scratch = bl__gemm_scratch(set, product, 1);
         return bl__gemm_nanoseconds(product);
     }
     plan->small_plan = plan->small->plan(product);
@@ -110,9 +110,10 @@ bl_status bl__matmul_prepare(bl__call *call, bl__arena *arena, size_t *scratch_b
     double count = plan->batch.count > 0 ? (double)plan->batch.count : 1;
     share_out(call, plan, choose(call, plan) + more / count);
     plan->worker_scratch = (plan->worker_scratch + BL__ALIGNMENT - 1) / BL__ALIGNMENT * BL__ALIGNMENT;
-    size_t workers = plan->pays && !plan->each_pays ? (size_t)call->environment->threads : 1;
-    *scratch_bytes = workers * plan->worker_scratch;
     call->plan = plan;
+    int workers = bl__matmul_workers(call);
+    *scratch_bytes = plan->each_pays ? bl__gemm_scratch(call->environment->kernels, &plan->product, workers)
+                                     : (size_t)workers * plan->worker_scratch;
     return BL_OK;
 }
 
@@ -163,7 +164,7 @@ static void multiply_at(const bl__call *call, int64_t left, int64_t right, int64
     if (plan->small)
         plan->small->multiply(&plan->small_plan, a, b, product, scratch);
     else
-        bl__gemm_shared(call, plan->each_pays, &plan->product, a, b, product, scratch,
+        bl__gemm_shared(call, plan->each_pays, &plan->product, a, b, product, scratch, plan->worker_scratch,
                         listener ? tell_part : NULL, &told);
 }
 

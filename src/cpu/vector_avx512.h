@@ -83,6 +83,53 @@ static inline __m512 bl__square_rest_f32(__m512 x, __m512 square)
     return _mm512_fmsub_ps(x, x, square);
 }
 
+/* The vectors are the rows of a square, which is turned over: pairs of rows are interleaved, then pairs of
+ * pairs, and then quarters change places. */
+static inline void bl__turn_f32(__m512 *x)
+{
+    __m512 pair[16], four[16];
+    for (int i = 0; i < 16; i += 2) {
+        pair[i] = _mm512_unpacklo_ps(x[i], x[i + 1]);
+        pair[i + 1] = _mm512_unpackhi_ps(x[i], x[i + 1]);
+    }
+    for (int i = 0; i < 16; i += 4) {
+        for (int j = 0; j < 2; j++) {
+            __m512d a = _mm512_castps_pd(pair[i + j]), b = _mm512_castps_pd(pair[i + j + 2]);
+            four[i + 2 * j] = _mm512_castpd_ps(_mm512_unpacklo_pd(a, b));
+            four[i + 2 * j + 1] = _mm512_castpd_ps(_mm512_unpackhi_pd(a, b));
+        }
+    }
+    for (int i = 0; i < 4; i++) {
+        __m512 even = _mm512_shuffle_f32x4(four[i], four[i + 4], 0x88);
+        __m512 odd = _mm512_shuffle_f32x4(four[i], four[i + 4], 0xdd);
+        __m512 later_even = _mm512_shuffle_f32x4(four[i + 8], four[i + 12], 0x88);
+        __m512 later_odd = _mm512_shuffle_f32x4(four[i + 8], four[i + 12], 0xdd);
+        x[i] = _mm512_shuffle_f32x4(even, later_even, 0x88);
+        x[i + 4] = _mm512_shuffle_f32x4(odd, later_odd, 0x88);
+        x[i + 8] = _mm512_shuffle_f32x4(even, later_even, 0xdd);
+        x[i + 12] = _mm512_shuffle_f32x4(odd, later_odd, 0xdd);
+    }
+}
+
+static inline void bl__turn_f64(__m512d *x)
+{
+    __m512d pair[8];
+    for (int i = 0; i < 8; i += 2) {
+        pair[i] = _mm512_unpacklo_pd(x[i], x[i + 1]);
+        pair[i + 1] = _mm512_unpackhi_pd(x[i], x[i + 1]);
+    }
+    for (int i = 0; i < 2; i++) {
+        __m512d even = _mm512_shuffle_f64x2(pair[i], pair[i + 2], 0x88);
+        __m512d odd = _mm512_shuffle_f64x2(pair[i], pair[i + 2], 0xdd);
+        __m512d later_even = _mm512_shuffle_f64x2(pair[i + 4], pair[i + 6], 0x88);
+        __m512d later_odd = _mm512_shuffle_f64x2(pair[i + 4], pair[i + 6], 0xdd);
+        x[i] = _mm512_shuffle_f64x2(even, later_even, 0x88);
+        x[i + 2] = _mm512_shuffle_f64x2(odd, later_odd, 0x88);
+        x[i + 4] = _mm512_shuffle_f64x2(even, later_even, 0xdd);
+        x[i + 6] = _mm512_shuffle_f64x2(odd, later_odd, 0xdd);
+    }
+}
+
 static inline double bl__sum_lanes_of_8(__m512d x)
 {
     __m256d four = _mm256_add_pd(_mm512_castpd512_pd256(x), _mm512_extractf64x4_pd(x, 1));

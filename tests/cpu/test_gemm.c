@@ -1,7 +1,10 @@
-/* Products around the micro-kernels (cpu/gemm.h) against plain loops, on numbers whose sums are exact: sizes
- * around those of tiles and blocks, steps of any kind, adding, and what is said of the parts that are done.
+/* Products (cpu/gemm.h) against plain loops, on numbers whose sums are exact: sizes around those of tiles,
+ * panels and blocks, steps of any kind, adding, and what is said of the parts that are done; by each way that
+ * there is here, BLIS's and that of a set with panels of its own.
  */
 #include "cpu/gemm.h"
+#include "cpu/kernel_set.h"
+#include "cpu/panels.h"
 #include "graph/memory.h"
 
 #include <criterion/criterion.h>
@@ -40,37 +43,77 @@ static size_t count_of(bl__steps s, int64_t rows, int64_t columns)
     return (size_t)(llabs(s.row) * (rows - 1) + llabs(s.column) * (columns - 1) + 1);
 }
 
-static void check(const bl__product *p)
+/* The sets that compute products in ways of their own; the next one behind a set, NULL after the last. */
+static const bl__kernel_set *next_way(const bl__kernel_set *set)
+{
+    for (int next = set ? (int)set->instructions + 1 : BL_ISA_PLAIN; next < BL_ISA_COUNT; next++) {
+        const bl__kernel_set *found = bl__kernel_set_of((bl_instruction_set)next);
+        if (found && (!set || found->panels_f32))
+            return found;
+    }
+    return NULL;
+}
+
+/* A call of a set, in scratch of NaN for a product by so many workers: what is not packed must not count. */
+struct place {
+    bl_allocator allocator;
+    bl__environment environment;
+    bl__call call;
+    void *scratch;
+    size_t bytes;
+};
+
+static void open_place(struct place *at, const bl__kernel_set *set, const bl__product *p)
+{
+    *at = (struct place){.allocator = bl__default_allocator(), .environment = {.threads = 1, .kernels = set}};
+    at->call.environment = &at->environment;
+    at->bytes = bl__gemm_scratch(set, p, 1);
+    at->scratch = bl__allocate_data(&at->allocator, at->bytes);
+    cr_assert(at->scratch);
+    memset(at->scratch, 0xff, at->bytes);
+}
+
+static void close_place(struct place *at)
+{
+    bl__release_data(&at->allocator, at->scratch, at->bytes);
+}
+
+static void check_way(const bl__kernel_set *set, const bl__product *p)
 {
     size_t size = p->f64 ? sizeof(double) : sizeof(float), c_count = count_of(p->c, p->m, p->n);
     char *a = matrix(1, p->f64, p->m, p->k, p->a, count_of(p->a, p->m, p->k));
     char *b = matrix(2, p->f64, p->k, p->n, p->b, count_of(p->b, p->k, p->n));
     char *c = matrix(3, p->f64, p->m, p->n, p->c, c_count);
-    bl_allocator allocator = bl__default_allocator();
-    size_t bytes = bl__gemm_scratch(p);
-    void *scratch = bl__allocate_data(&allocator, bytes);
-    memset(scratch, 0xff, bytes); /* NaN: what is not packed must not count */
-    bl__gemm(p, a + size * (size_t)first_of(p->a, p->m, p->k), b + size * (size_t)first_of(p->b, p->k, p->n),
-             c + size * (size_t)first_of(p->c, p->m, p->n), scratch);
+    struct place at;
+    open_place(&at, set, p);
+    bl__gemm(&at.call, p, a + size * (size_t)first_of(p->a, p->m, p->k),
+             b + size * (size_t)first_of(p->b, p->k, p->n), c + size * (size_t)first_of(p->c, p->m, p->n),
+             at.scratch);
     for (int64_t i = 0; i < p->m; i++)
         for (int64_t j = 0; j < p->n; j++) {
             double sum = p->add ? factor(3, i, j) : 0;
             for (int64_t q = 0; q < p->k; q++)
                 sum += factor(1, i, q) * factor(2, q, j);
-            int64_t at = first_of(p->c, p->m, p->n) + i * p->c.row + j * p->c.column;
-            double value = p->f64 ? ((double *)(void *)c)[at] : (double)((float *)(void *)c)[at];
-            cr_assert_eq(value, sum, "%dx%dx%d at %d,%d: %g, not %g", (int)p->m, (int)p->n, (int)p->k, (int)i,
-                         (int)j, value, sum);
+            int64_t place = first_of(p->c, p->m, p->n) + i * p->c.row + j * p->c.column;
+            double value = p->f64 ? ((double *)(void *)c)[place] : (double)((float *)(void *)c)[place];
+            cr_assert_eq(value, sum, "%dx%dx%d at %d,%d: %g, not %g, set %d", (int)p->m, (int)p->n, (int)p->k,
+                         (int)i, (int)j, value, sum, (int)set->instructions);
         }
-    bl__release_data(&allocator, scratch, bytes);
+    close_place(&at);
     free(a);
     free(b);
     free(c);
 }
 
+static void check(const bl__product *p)
+{
+    for (const bl__kernel_set *set = next_way(NULL); set; set = next_way(set))
+        check_way(set, p);
+}
+
 Test(gemm, any_size)
 {
-    const int64_t sizes[] = {1, 2, 5, 6, 7, 15, 16, 17, 48, 49, 97};
+    const int64_t sizes[] = {1, 2, 5, 6, 7, 15, 16, 17, 25, 48, 49, 63, 65, 97};
     enum {
         COUNT = sizeof(sizes) / sizeof(sizes[0])
     };
@@ -87,9 +130,9 @@ Test(gemm, any_size)
 
 Test(gemm, beyond_one_block)
 {
-    const int64_t sizes[][3] = {
-        {1300, 20, 33}, {20, 2100, 33}, {30, 20, 1000}, {1153, 17, 321}, {7, 2049, 641}};
-    for (int i = 0; i < 10; i++) {
+    const int64_t sizes[][3] = {{1300, 20, 33}, {20, 2100, 33},  {30, 20, 1000}, {1153, 17, 321},
+                                {7, 2049, 641}, {200, 70, 1025}, {1201, 65, 40}};
+    for (int i = 0; i < 14; i++) {
         int64_t m = sizes[i / 2][0], n = sizes[i / 2][1], k = sizes[i / 2][2];
         check(&(bl__product){.m = m,
                              .n = n,
@@ -125,12 +168,14 @@ Test(gemm, a_broadcast_factor)
     for (int q = 0; q < K; q++)
         row[q] = (float)q;
     bl__product p = {.m = M, .n = N, .k = K, .a = {0, 1}, .b = {0, 0}, .c = bl__row_steps(N)};
-    bl_allocator allocator = bl__default_allocator();
-    void *scratch = bl__allocate_data(&allocator, bl__gemm_scratch(&p));
-    bl__gemm(&p, row, &one, c, scratch);
-    for (int i = 0; i < M * N; i++)
-        cr_assert_eq(c[i], (float)(K * (K - 1)));
-    bl__release_data(&allocator, scratch, bl__gemm_scratch(&p));
+    for (const bl__kernel_set *set = next_way(NULL); set; set = next_way(set)) {
+        struct place at;
+        open_place(&at, set, &p);
+        bl__gemm(&at.call, &p, row, &one, c, at.scratch);
+        for (int i = 0; i < M * N; i++)
+            cr_assert_eq(c[i], (float)(K * (K - 1)));
+        close_place(&at);
+    }
 }
 
 struct done {
@@ -144,7 +189,7 @@ static void note_done(const bl__call *call, const void *work, int64_t row, int64
                       int64_t columns, int worker)
 {
     const struct done *done = work;
-    cr_assert(call == NULL && worker == 0);
+    cr_assert(call && worker == 0);
     for (int64_t i = row; i < row + rows; i++)
         for (int64_t j = column; j < column + columns; j++) {
             done->seen[i * done->n + j]++;
@@ -160,15 +205,17 @@ Test(gemm, parts_are_told_of_once)
         K = 700
     };
     float one = 1, *c = malloc(sizeof(float) * M * N);
-    unsigned char *seen = calloc(M, N);
-    struct done done = {seen, c, N, K};
     bl__product p = {.m = M, .n = N, .k = K, .c = bl__row_steps(N)}; /* of ones */
-    bl_allocator allocator = bl__default_allocator();
-    void *scratch = bl__allocate_data(&allocator, bl__gemm_scratch(&p));
-    bl__gemm_shared(NULL, false, &p, &one, &one, c, scratch, note_done, &done);
-    for (int i = 0; i < M * N; i++)
-        cr_assert_eq(seen[i], 1);
-    bl__release_data(&allocator, scratch, bl__gemm_scratch(&p));
+    for (const bl__kernel_set *set = next_way(NULL); set; set = next_way(set)) {
+        unsigned char *seen = calloc(M, N);
+        struct done done = {seen, c, N, K};
+        struct place at;
+        open_place(&at, set, &p);
+        bl__gemm_shared(&at.call, false, &p, &one, &one, c, at.scratch, at.bytes, note_done, &done);
+        for (int i = 0; i < M * N; i++)
+            cr_assert_eq(seen[i], 1);
+        close_place(&at);
+        free(seen);
+    }
     free(c);
-    free(seen);
 }

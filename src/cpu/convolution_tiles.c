@@ -145,12 +145,11 @@ static size_t larger(size_t a, size_t b)
 /* What any product of a tile of so many places needs. */
 static size_t gemm_scratch(const bl__kernel_set *set, const bl__convolution *plan, int64_t count)
 {
-    bl__convolution_tile tile = {.count = count, .x_steps = {count, 1}, .y_steps = {count, 1}};
-    bl__product forward = bl__convolution_forward_product(plan, &tile),
-                input = bl__convolution_input_product(plan, &tile);
-    bl__product weight = bl__convolution_weight_product(plan, &tile, false);
-    return larger(larger(bl__gemm_scratch(set, &forward, 1), bl__gemm_scratch(set, &input, 1)),
-                  bl__gemm_scratch(set, &weight, 1));
+    bl__product forward = {.m = plan->out, .n = count, .k = plan->k, .f64 = plan->f64};
+    bl__product input = {.m = plan->k, .n = count, .k = plan->out, .f64 = plan->f64};
+    bl__product weight = {.m = plan->out, .n = plan->k, .k = count, .f64 = plan->f64};
+    return larger(larger(bl__gemm_scratch_at_most(set, &forward), bl__gemm_scratch_at_most(set, &input)),
+                  bl__gemm_scratch_at_most(set, &weight));
 }
 
 static bool aligned_size(int64_t rows, int64_t columns, size_t bytes, size_t *size)

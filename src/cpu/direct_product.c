@@ -9,8 +9,8 @@
 #if BL__VECTOR_BYTES == 64
 enum {
     PANEL = 4,
-    ROWS_1 = 12,
-    ROWS_2 = 12,
+    ROWS_1 = 8,
+    ROWS_2 = 8,
     ROWS_3 = 8,
     ROWS_4 = 6
 };
@@ -23,7 +23,7 @@ enum {
 #endif
 
 enum {
-    MOST_ROWS = 12,
+    MOST_ROWS = 8,
     LINE = 64, /* bytes that come together */
     AHEAD = 12 /* rows: two tiles of the widest panel */
 };

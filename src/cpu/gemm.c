@@ -4,6 +4,10 @@
 #include "cpu/gemm_ways.h"
 #include "cpu/kernel_set.h"
 
+enum {
+    CACHE_WAY = 4096 /* bytes, of the first cache: a page, on most processors */
+};
+
 bl__product bl__turned_product(const bl__product *p)
 {
     return (bl__product){.m = p->n,
@@ -23,19 +27,41 @@ static bool turns(const bl__product *p)
     return p->c.row == 1 && (p->c.column != 1 || p->n == 1);
 }
 
-/* The set's way to compute it; NULL: it is BLIS's. */
-static const bl__panels *panels_of(const bl__kernel_set *set, const bl__product *p)
+/* Whether narrow panels are a good way too: A has rows of neighbours, and they do not fall into one set of
+ * the first cache. */
+static bool suits_narrow(const bl__product *p)
 {
-    return p->c.column != 1 && p->c.row != 1 ? NULL : p->f64 ? set->panels_f64 : set->panels_f32;
+    return p->a.column == 1 && (p->m <= 2 || p->a.row % (CACHE_WAY / (p->f64 ? 8 : 4)) != 0);
+}
+
+/* The set's way to compute it, and the product for it; NULL: it is BLIS's. */
+static const bl__panels *panels_of(const bl__kernel_set *set, const bl__product *p, bl__product *way)
+{
+    const bl__panels *panels = p->f64 ? set->panels_f64 : set->panels_f32;
+    *way = turns(p) ? bl__turned_product(p) : *p;
+    return panels && way->c.column == 1 && (panels->any_steps || suits_narrow(way)) ? panels : NULL;
+}
+
+size_t bl__gemm_scratch_at_most(const bl__kernel_set *set, const bl__product *product)
+{
+    const bl__panels *panels = product->f64 ? set->panels_f64 : set->panels_f32;
+    bl__product turned = bl__turned_product(product);
+    const bl__product *ways[] = {product, &turned};
+    size_t most = 0;
+    for (int i = 0; i < 2; i++) {
+        size_t blis = bl__blis_gemm_scratch(ways[i]),
+               own = panels ? bl__panel_gemm_scratch(panels, ways[i]) : 0;
+        most = blis > most ? blis : most;
+        most = own > most ? own : most;
+    }
+    return most;
 }
 
 size_t bl__gemm_scratch(const bl__kernel_set *set, const bl__product *product, int workers)
 {
-    const bl__panels *panels = panels_of(set, product);
-    bl__product turned = bl__turned_product(product);
-    if (!panels)
-        return bl__blis_gemm_scratch(product);
-    return (size_t)workers * bl__panel_gemm_scratch(panels, turns(product) ? &turned : product);
+    bl__product way;
+    const bl__panels *panels = panels_of(set, product, &way);
+    return panels ? (size_t)workers * bl__panel_gemm_scratch(panels, &way) : bl__blis_gemm_scratch(product);
 }
 
 double bl__gemm_nanoseconds(const bl__product *p)
@@ -57,18 +83,20 @@ void bl__gemm_shared(const bl__call *call, bool pays, const bl__product *product
                      const void *b, void *c, void *scratch, size_t step, bl__gemm_done *done,
                      const void *work)
 {
-    const bl__panels *panels = panels_of(call->environment->kernels, product);
+    bl__product way;
+    const bl__panels *panels = panels_of(call->environment->kernels, product, &way);
     bl__gemm_job job = {call, *product, false, pays, a, b, c, scratch, step, done, work};
-    if (panels && turns(product)) {
-        job.product = bl__turned_product(product);
+    if (!panels) {
+        bl__blis_gemm(&job);
+        return;
+    }
+    if (turns(product)) {
         job.turned = true;
         job.a = b;
         job.b = a;
     }
-    if (panels)
-        bl__panel_gemm(panels, &job);
-    else
-        bl__blis_gemm(&job);
+    job.product = way;
+    bl__panel_gemm(panels, &job);
 }
 
 void bl__gemm(const bl__call *call, const bl__product *product, const void *a, const void *b, void *c,

@@ -36,6 +36,9 @@ struct bl__kernel_set;
  * workers; a multiple of 64. The set's own kernels take it worker by worker, BLIS's have one for all. */
 size_t bl__gemm_scratch(const struct bl__kernel_set *set, const bl__product *product, int workers);
 
+/* What one worker needs at most for a product of these sizes and any steps. */
+size_t bl__gemm_scratch_at_most(const struct bl__kernel_set *set, const bl__product *product);
+
 /* Computes a product by the call's set, on the calling thread. */
 void bl__gemm(const bl__call *call, const bl__product *product, const void *a, const void *b, void *c,
               void *scratch);

@@ -10,7 +10,6 @@
 #include "cpu/parallel.h"
 
 enum {
-    MOST_DEPTH = 1024,    /* of a block: a panel of it takes a quarter of the second cache */
     ROW_UNIT = 12,        /* rows that a product takes at once, or twice as many as it does */
     PART_ROWS = 96,       /* at least, unless there are fewer ... */
     LEAST_PART = 1 << 20, /* ... or multiplications ... */
@@ -62,7 +61,7 @@ static bool packs(const bl__product *p)
 
 static struct cut cut_of(const bl__panels *panels, const bl__product *p)
 {
-    int64_t blocks = blocks_of(p->k, MOST_DEPTH), across = blocks_of(p->n, panels->columns);
+    int64_t blocks = blocks_of(p->k, panels->depth), across = blocks_of(p->n, panels->columns);
     struct cut cut = {.panels = panels,
                       .depth = blocks_of(p->k, blocks < 1 ? 1 : blocks),
                       .across = across < 1 ? 1 : across,

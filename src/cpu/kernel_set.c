@@ -16,7 +16,7 @@ const bl__kernel_set BL__OF_SET(bl__kernel_set) = {
     .attention_f64 = &BL__ATTENTION_ROWS(f64),
     .small_products_f32 = &BL__SMALL_PRODUCTS(f32),
     .small_products_f64 = &BL__SMALL_PRODUCTS(f64),
-#if BL__VECTOR_BYTES == 64
+#if BL__VECTOR_BYTES >= 32
     .panels_f32 = &BL__PANELS(f32),
     .panels_f64 = &BL__PANELS(f64),
 #endif

@@ -1,14 +1,16 @@
 /* Packs panels of B (panels.h) from rows, from columns, which are turned in squares of vectors, and from
- * elements of any steps. For sets whose products beat those of packed factors: the widest vectors, which
- * need so few elements of A for each of B that A may stay where it is. */
+ * elements of any steps. For the sets whose products beat those of packed factors, since they need few
+ * elements of A for each of B. */
 #include "cpu/panels.h"
 #include "cpu/lanes.h"
 #include "cpu/of_set.h"
 
-#if BL__VECTOR_BYTES == 64
+#if BL__VECTOR_BYTES >= 32
 
 enum {
-    PANEL_BYTES = 256 /* of a row: four vectors, as direct_product.c takes at once */
+    PANEL_BYTES = BL__VECTOR_BYTES == 64 ? 256 : 64,  /* of a row: what direct_product.c takes at once */
+    MOST_DEPTH = BL__VECTOR_BYTES == 64 ? 1024 : 320, /* a quarter of the second cache; most of the first */
+    ANY_STEPS = BL__VECTOR_BYTES == 64                /* narrow panels read too much of what lies apart */
 };
 
 #define PANELS(name, type)                                                                                  \
@@ -68,8 +70,9 @@ enum {
                                 (type *)panel + j, row);                                                    \
     }                                                                                                       \
                                                                                                             \
-    const bl__panels BL__PANELS(name) = {PANEL_BYTES / sizeof(type), LANES_##name, pack_##name,             \
-                                         BL__DIRECT_PRODUCT(name)};
+    const bl__panels BL__PANELS(name) = {                                                                   \
+        PANEL_BYTES / sizeof(type), LANES_##name, MOST_DEPTH, ANY_STEPS, pack_##name,                       \
+        BL__DIRECT_PRODUCT(name)};
 
 PANELS(f32, float)
 PANELS(f64, double)

@@ -112,6 +112,40 @@ static inline double bl__largest_lane_f64(__m256d x)
     return _mm_cvtsd_f64(_mm_max_sd(two, _mm_unpackhi_pd(two, two)));
 }
 
+/* The vectors are the rows of a square, which is turned over: pairs of rows are interleaved, then pairs of
+ * pairs, and then halves change places. */
+static inline void bl__turn_f32(__m256 *x)
+{
+    __m256 pair[8], four[8];
+    for (int i = 0; i < 8; i += 2) {
+        pair[i] = _mm256_unpacklo_ps(x[i], x[i + 1]);
+        pair[i + 1] = _mm256_unpackhi_ps(x[i], x[i + 1]);
+    }
+    for (int i = 0; i < 8; i += 4) {
+        for (int j = 0; j < 2; j++) {
+            four[i + 2 * j] = _mm256_shuffle_ps(pair[i + j], pair[i + j + 2], 0x44);
+            four[i + 2 * j + 1] = _mm256_shuffle_ps(pair[i + j], pair[i + j + 2], 0xee);
+        }
+    }
+    for (int i = 0; i < 4; i++) {
+        x[i] = _mm256_permute2f128_ps(four[i], four[i + 4], 0x20);
+        x[i + 4] = _mm256_permute2f128_ps(four[i], four[i + 4], 0x31);
+    }
+}
+
+static inline void bl__turn_f64(__m256d *x)
+{
+    __m256d pair[4];
+    for (int i = 0; i < 4; i += 2) {
+        pair[i] = _mm256_unpacklo_pd(x[i], x[i + 1]);
+        pair[i + 1] = _mm256_unpackhi_pd(x[i], x[i + 1]);
+    }
+    for (int i = 0; i < 2; i++) {
+        x[i] = _mm256_permute2f128_pd(pair[i], pair[i + 2], 0x20);
+        x[i + 2] = _mm256_permute2f128_pd(pair[i], pair[i + 2], 0x31);
+    }
+}
+
 static inline double bl__sum_lanes_of_4(__m256d x)
 {
     __m128d two = _mm_add_pd(_mm256_castpd256_pd128(x), _mm256_extractf128_pd(x, 1));

@@ -5,7 +5,8 @@
 #include "cpu/kernel_set.h"
 
 enum {
-    CACHE_WAY = 4096 /* bytes, of the first cache: a page, on most processors */
+    CACHE_WAY = 4096,      /* bytes, of the first cache: a page, on most processors */
+    NARROW_BYTES = 1 << 20 /* of A; 3000 x 3000 x 3000 takes a quarter longer by narrow panels */
 };
 
 bl__product bl__turned_product(const bl__product *p)
@@ -27,11 +28,13 @@ static bool turns(const bl__product *p)
     return p->c.row == 1 && (p->c.column != 1 || p->n == 1);
 }
 
-/* Whether narrow panels are a good way too: A has rows of neighbours, and they do not fall into one set of
- * the first cache. */
+/* Whether narrow panels are a good way too. A is read for each: it must stay in the cache, and have rows of
+ * neighbours that do not fall into one set of the first cache. */
 static bool suits_narrow(const bl__product *p)
 {
-    return p->a.column == 1 && (p->m <= 2 || p->a.row % (CACHE_WAY / (p->f64 ? 8 : 4)) != 0);
+    const int64_t bytes = p->f64 ? sizeof(double) : sizeof(float);
+    return p->a.column == 1 && (p->m <= 2 || p->a.row * bytes % CACHE_WAY != 0) &&
+           (double)p->m * (double)p->k * (double)bytes <= NARROW_BYTES;
 }
 
 /* The set's way to compute it, and the product for it; NULL: it is BLIS's. */

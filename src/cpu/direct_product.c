@@ -48,12 +48,12 @@ enum {
         UNROLLED                                                                                             \
         for (int i = 0; i < rows * vectors; i++) {                                                           \
             sum[i / vectors][i % vectors] = zero_##name();                                                   \
-            if (product->add)                                                                                \
+            if (product->add && !product->is_near)                                                           \
                 PREFETCH(c + i / vectors * c_row + i % vectors * LANES);                                     \
         }                                                                                                    \
         for (int64_t done = 0; done < product->k; done += STEP) {                                            \
             int64_t steps = product->k - done < STEP ? product->k - done : STEP;                             \
-            if (a_step == 1) {                                                                               \
+            if (a_step == 1 && !product->is_near) {                                                          \
                 UNROLLED                                                                                     \
                 for (int r = 0; r < rows; r++)                                                               \
                     PREFETCH(a + (rows + r) * a_row);                                                        \
@@ -88,8 +88,10 @@ enum {
         int64_t row = 0;                                                                                     \
         for (; row + most <= product->m; row += most)                                                        \
             tile_##name(product, a + row * a_row, b, c + row * c_row, most, vectors, width, full);           \
-        for (; row + 3 <= product->m; row += 3)                                                              \
-            tile_##name(product, a + row * a_row, b, c + row * c_row, 3, vectors, width, full);              \
+        for (; row + 4 <= product->m; row += 4)                                                              \
+            tile_##name(product, a + row * a_row, b, c + row * c_row, 4, vectors, width, full);              \
+        for (; row + 2 <= product->m; row += 2)                                                              \
+            tile_##name(product, a + row * a_row, b, c + row * c_row, 2, vectors, width, full);              \
         for (; row < product->m; row++)                                                                      \
             tile_##name(product, a + row * a_row, b, c + row * c_row, 1, vectors, width, full);              \
     }                                                                                                        \

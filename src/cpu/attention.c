@@ -317,4 +317,4 @@ static int64_t flops(const bl__call *call)
     return bl__plus(bl__attention_flops(a, each, 1), call->outputs[OUT]->count);
 }
 
-const bl__kernel BL__KERNEL(attention) = {BL__STRIDED, prepare, run, flops};
+const bl__kernel BL__KERNEL(attention) = {BL__STRIDED | BL__ROWS_APART, prepare, run, flops};

@@ -280,4 +280,4 @@ static int64_t flops(const bl__call *call)
                     bl__times(rows, bl__plus(bl__times(2, a->value_width), 1)));
 }
 
-const bl__kernel BL__KERNEL(attention_backward) = {BL__STRIDED, prepare, run, flops};
+const bl__kernel BL__KERNEL(attention_backward) = {BL__STRIDED | BL__ROWS_APART, prepare, run, flops};

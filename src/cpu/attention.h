@@ -12,10 +12,9 @@
 #include "ops/attributes.h"
 
 enum {
-    BL__QUERY_TILE = 32,
-    BL__KEY_TILE = 256,
-    BL__KEY_PANEL = 32, /* keys that lie side by side in a panel, at most */
-    BL__PACKED = 8      /* queries from which on it pays to lay keys out in panels */
+    BL__STRIP = 12, /* rows whose products are computed together, and keys: on the diagonal of causal
+                       attention what lies in strips that it forbids is left out */
+    BL__PACKED = 8  /* queries from which on it pays to lay factors out for the products */
 };
 
 /* An operand as one matrix a head, broadcast over batches and heads. */
@@ -26,15 +25,19 @@ typedef struct bl__heads {
     size_t bytes; /* of an element */
 } bl__heads;
 
-/* Loops over one row of a tile, in one dtype. Elements of an operand are `step` apart; bools that are
- * `allows` allow a key. */
+/* Loops over matrices and rows of a tile, in one dtype. Elements of an operand are `step` apart; bools that
+ * are `allows` allow a key. */
 typedef struct bl__attention_rows {
-    /* y = factor x. */
-    void (*scale)(int64_t n, void *y, const void *x, int64_t step, double factor);
-    /* Rows of a matrix into panels of BL__KEY_PANEL of them, in each of which they stand as columns. */
-    void (*panels)(int64_t rows, int64_t width, void *panels, const void *x, bl__steps steps);
+    /* A matrix times a factor, its columns side by side. */
+    void (*copy)(int64_t rows, int64_t columns, void *to, int64_t to_row, const void *from, bl__steps steps,
+                 double factor);
+    /* The matrix turned: rows of it become columns, side by side. */
+    void (*turn)(int64_t rows, int64_t columns, void *to, int64_t to_row, const void *from, bl__steps steps);
     /* Whether no element is NaN or infinite. */
-    bool (*finite)(int64_t n, const void *x, int64_t step);
+    bool (*finite)(int64_t rows, int64_t columns, const void *x, bl__steps steps);
+    /* Of each row a . b - minus, the rows of a being contiguous. */
+    void (*dots)(int64_t rows, int64_t columns, void *to, const void *a, const void *b, bl__steps steps,
+                 const void *minus, int64_t minus_step);
     /* Adds a mask to scores; what it forbids becomes the lowest number, which no score lies below. Gives how
      * many it allows. */
     int64_t (*mask)(int64_t n, void *scores, const void *mask, int64_t step);
@@ -42,6 +45,8 @@ typedef struct bl__attention_rows {
     /* Makes 0 of what a mask forbids. */
     void (*forbid)(int64_t n, void *x, const void *mask, int64_t step);
     void (*forbid_bools)(int64_t n, void *x, const void *mask, int64_t step, bool allows);
+    /* direct_product.h */
+    void (*product)(const bl__product *product, const void *a, const void *b, void *c);
 } bl__attention_rows;
 
 /* Sizes, and the operands that both kernels have. */
@@ -57,8 +62,9 @@ typedef struct bl__attention {
     int64_t offset;             /* of causal, in -queries .. keys */
     size_t bytes;               /* of an element */
     int64_t query_tile, key_tile;
-    int64_t score_row; /* from one row of a tile of scores to the next: not a power of two, so that a column
-                          does not fall on a few sets of the cache */
+    int64_t score_row; /* from one row of a tile of scores, or of turned keys, to the next: not a power of
+                          two, so that a column does not fall on a few sets of the cache */
+    bool packed;       /* there are queries enough to lay factors out */
     const bl__attention_rows *rows;
     const bl__small_products *products;
     bool pays;
@@ -70,12 +76,14 @@ typedef struct bl__attention {
 typedef struct bl__score_tile {
     int64_t batch, head;
     int64_t first_query, queries, first_key, keys;
+    bool whole; /* whether what causal attention forbids is computed all the same */
 } bl__score_tile;
 
 /* Fills in all but `pays` and the scratch, for a call whose first inputs are q, k and v and whose first
- * output has the batches, heads and queries; `mask` is NULL where there is none. BL_ERR_DTYPE, reported, for
- * what has no kernel. */
-bl_status bl__attention_init(bl__attention *a, const bl__call *call, const bl__operand *mask);
+ * output has the batches, heads and queries; `mask` is NULL where there is none. Tiles have so many queries
+ * and keys, at most. BL_ERR_DTYPE, reported, for what has no kernel. */
+bl_status bl__attention_init(bl__attention *a, const bl__call *call, const bl__operand *mask,
+                             int64_t query_tile, int64_t key_tile);
 
 /* Describes an operand of `count` heads, and finds the matrix of a head. */
 void bl__heads_init(const bl__attention *a, bl__heads *heads, const bl__operand *operand, int64_t count);
@@ -119,53 +127,75 @@ static inline int64_t bl__keys_in(const bl__attention *a, const bl__score_tile *
     return keys < 0 ? 0 : keys > t->keys ? t->keys : keys;
 }
 
+/* How many keys of a tile are computed for a row: as many as some row of its strip needs, in whole strips. */
+static inline int64_t bl__keys_until(const bl__attention *a, const bl__score_tile *t, int64_t row)
+{
+    int64_t last = row - row % BL__STRIP + BL__STRIP - 1;
+    if (!a->causal || t->whole)
+        return t->keys;
+    int64_t keys = bl__keys_in(a, t, last < t->queries ? last : t->queries - 1);
+    keys += (BL__STRIP - keys % BL__STRIP) % BL__STRIP;
+    return keys < t->keys ? keys : t->keys;
+}
+
 /* A factor of a product. */
 typedef struct bl__attention_factor {
     void *data;
     bl__steps steps;
 } bl__attention_factor;
 
-/* C[m,n] = A B, or C += A B, with rows of C `row` apart: the one place that multiplies. `scratch` is a
- * worker's. */
-void bl__attention_product(const bl__attention *a, int64_t m, int64_t n, int64_t k, bl__attention_factor left,
-                           bl__attention_factor right, void *product, int64_t row, bool add, char *scratch);
+/* Room for rows of keys or values turned, of that width, for bl__attention_take. */
+static inline int64_t bl__turned_count(const bl__attention *a, int64_t width)
+{
+    return a->packed ? width * a->score_row : 0;
+}
 
-/* Rows of keys or values as the right factor of a product by their transpose: in panels, or where `panels`
- * is NULL as they stand. */
-typedef struct bl__attention_columns {
-    bl__attention_factor rows;
-    void *panels;
-} bl__attention_columns;
+/* Rows of keys or values as the right factor of a product by their transpose: turned, if there are queries
+ * enough, in room for it. */
+bl__attention_factor bl__attention_turn(const bl__attention *a, bl__attention_factor rows, int64_t count,
+                                        int64_t width, void *room);
 
-/* Lays such rows out in panels if the tiles have queries enough. The bytes: bl__attention_take of
- * BL__KEY_PANEL more rows than there are. */
-bl__attention_columns bl__attention_pack(const bl__attention *a, bl__attention_factor rows, int64_t count,
-                                         int64_t width, void *panels);
-
-/* scores[m,n] = rows[m,width] columns[width,n], as a tile of scores lies. */
-void bl__attention_times(const bl__attention *a, int64_t m, int64_t n, int64_t width,
-                         bl__attention_factor rows, const bl__attention_columns *columns, void *scores,
-                         char *scratch);
+/* Rows times a factor side by side, so that they do not fall on a few sets of the cache, in room for them; as
+ * they stand where there are too few queries and the factor is 1. */
+bl__attention_factor bl__attention_lay_out(const bl__attention *a, bl__attention_factor rows, int64_t count,
+                                           int64_t width, double factor, void *room);
 
 /* Rows of a matrix times a factor, contiguous. */
 void bl__attention_copy(const bl__attention *a, void *to, bl__attention_factor from, int64_t rows,
                         int64_t columns, double factor);
 
+/* ---- products with a tile; `scratch` is a worker's ---- */
+
+/* scores = rows[queries,width] turned[width,keys], as a tile lies. */
+void bl__attention_times(const bl__attention *a, const bl__score_tile *t, int64_t width, void *rows,
+                         bl__attention_factor turned, void *scores, char *scratch);
+
+/* to[queries,width] = tile rows, or += that. */
+void bl__attention_weigh(const bl__attention *a, const bl__score_tile *t, int64_t width, void *tile,
+                         bl__attention_factor rows, bl__attention_factor to, bool add, char *scratch);
+
+/* to[keys,width] += tile^T rows, both contiguous. */
+void bl__attention_spread(const bl__attention *a, const bl__score_tile *t, int64_t width, void *tile,
+                          void *rows, void *to, char *scratch);
+
+/* ---- parts ---- */
+
 /* Rows `row` .. of a head's matrix. */
 bl__attention_factor bl__attention_part(const bl__attention *a, const bl__heads *heads, int64_t batch,
                                         int64_t head, int64_t row);
 
-/* The scores of a tile from its scaled queries and its keys, the mask added; counts in allowed[], unless
- * NULL, how many of a row's are not forbidden. What lies behind bl__keys_in of a row is not to be read. */
+/* The scores of a tile from its scaled queries and its turned keys, the mask added; counts in allowed[],
+ * unless NULL, how many of a row's are not forbidden. What lies behind bl__keys_in of a row is not to be
+ * read.
+ */
 void bl__attention_scores(const bl__attention *a, const bl__score_tile *t, void *queries,
-                          const bl__attention_columns *keys, void *scores, int64_t *allowed, char *scratch);
+                          bl__attention_factor keys, void *scores, int64_t *allowed, char *scratch);
 
-/* Makes 0 of what a row of a tile forbids: the mask, and what lies behind bl__keys_in. */
+/* Makes 0 of what the mask forbids in a row of a tile. */
 void bl__attention_forbid(const bl__attention *a, const bl__score_tile *t, int64_t row, void *x);
 
-/* Whether no element of a head's first rows is NaN or infinite. Only then a product with 0 is 0, and what is
- * forbidden can be left out. */
-bool bl__attention_finite(const bl__attention *a, const bl__heads *heads, int64_t batch, int64_t head,
-                          int64_t rows, int64_t columns);
+/* Whether no element of some rows is NaN or infinite. Only then a product with 0 is 0, and what is forbidden
+ * can be left out. */
+bool bl__attention_finite(const bl__attention *a, bl__attention_factor matrix, int64_t rows, int64_t columns);
 
 #endif

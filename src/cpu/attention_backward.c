@@ -1,11 +1,13 @@
-/* attention_backward: from cotangents g_i of the y_i of attention, and with log l_i and d_i for each query,
+/* attention_backward: from cotangents g_i of the y_i of attention and h_i of the log l_i,
  *
+ *     d_i = g_i . y_i - h_i
  *     w_ij = exp(s_ij - log l_i)        t_ij = w_ij (g_i . v_j - d_i)
  *     dq_i = scale sum_j t_ij k_j       dk_j = scale sum_i t_ij q_i       dv_j = sum_i w_ij g_i
  *
  * with w and t 0 where a key is forbidden. A part is one head of k and v with all heads of q that use it, one
  * tile of keys after the other, each with all queries tile by tile: so the order of all sums is fixed.
- * Tiles that causal attention forbids are left out. */
+ * What causal attention forbids is left out in strips, as if all numbers were finite, which is looked at on
+ * the way: where some are not, a part begins again and leaves nothing out. */
 #include "cpu/attention.h"
 #include "cpu/flops.h"
 #include "cpu/loop.h"
@@ -16,19 +18,27 @@
 enum {
     LOG_SUM = 3, /* inputs, after q, k and v */
     COTANGENT,
-    OFFSET,
+    RESULT,
+    COTANGENT_OF_SUM,
     MASK,
     TO_Q = 0, /* outputs */
     TO_K,
-    TO_V
+    TO_V,
+    QUERY_TILE = 96,
+    KEY_TILE = 256
 };
 
 struct plan {
     bl__attention a;
-    bl__heads log_sum, cotangent, offset;
-    /* Where a worker has scaled queries, their cotangents, a tile of scores, one of slopes, a number of each
-     * query, and of a tile of keys these and the values in panels, and the keys as rows side by side. */
-    size_t queries, cotangents, scores, slopes, log_sums, offsets, key_panels, value_panels, keys;
+    /* One is the scale, the other 1: keys are scaled, for both of their products, unless that could overflow.
+     */
+    double query_scale, key_scale;
+    bl__heads log_sum, cotangent, result, of_sum, to_q, to_k, to_v;
+    /* Where a worker has scaled queries, their cotangents, a tile of scores, one of slopes, two numbers of
+     * each query; and of a tile of keys these and the values turned, the keys as rows side by side, and what
+     * is summed up for keys and values. */
+    size_t queries, cotangents, scores, slopes, log_sums, offsets, turned_keys, turned_values, keys, key_sums,
+        value_sums;
     void (*slope)(const struct plan *plan, const bl__score_tile *t, char *scratch);
 };
 
@@ -49,8 +59,14 @@ struct plan {
                 bl__store_##name(d + j, keys - j, w * (bl__load_##name(d + j, keys - j) - off));       \
                 bl__store_##name(s + j, keys - j, w);                                                  \
             }                                                                                          \
-            bl__attention_forbid(a, t, r, s);                                                          \
-            bl__attention_forbid(a, t, r, d);                                                          \
+            for (int64_t j = keys, end = bl__keys_until(a, t, r); j < end; j += BL__LANES_##name) {    \
+                bl__store_##name(d + j, end - j, bl__splat_##name(0));                                 \
+                bl__store_##name(s + j, end - j, bl__splat_##name(0));                                 \
+            }                                                                                          \
+            if (a->masked) {                                                                           \
+                bl__attention_forbid(a, t, r, s);                                                      \
+                bl__attention_forbid(a, t, r, d);                                                      \
+            }                                                                                          \
         }                                                                                              \
     }
 
@@ -63,12 +79,19 @@ static bl_status prepare(bl__call *call, bl__arena *arena, size_t *scratch_bytes
     if (!plan)
         return BL_ERR_MEMORY;
     bl__attention *a = &plan->a;
-    bl_status status = bl__attention_init(a, call, call->input_count > MASK ? call->inputs[MASK] : NULL);
+    bl_status status = bl__attention_init(a, call, call->input_count > MASK ? call->inputs[MASK] : NULL,
+                                          QUERY_TILE, KEY_TILE);
     if (status != BL_OK)
         return status;
+    plan->query_scale = fabs(a->scale) > 1 ? a->scale : 1;
+    plan->key_scale = fabs(a->scale) > 1 ? 1 : a->scale;
     bl__heads_init(a, &plan->log_sum, call->inputs[LOG_SUM], a->heads);
     bl__heads_init(a, &plan->cotangent, call->inputs[COTANGENT], a->heads);
-    bl__heads_init(a, &plan->offset, call->inputs[OFFSET], a->heads);
+    bl__heads_init(a, &plan->result, call->inputs[RESULT], a->heads);
+    bl__heads_init(a, &plan->of_sum, call->inputs[COTANGENT_OF_SUM], a->heads);
+    bl__heads_init(a, &plan->to_q, call->outputs[TO_Q], a->heads);
+    bl__heads_init(a, &plan->to_k, call->outputs[TO_K], a->groups);
+    bl__heads_init(a, &plan->to_v, call->outputs[TO_V], a->groups);
     plan->slope = a->f64 ? slope_f64 : slope_f32;
     bl__attention_allow(a, a->query_tile, a->key_tile, a->width);
     bl__attention_allow(a, a->query_tile, a->key_tile, a->value_width);
@@ -81,20 +104,15 @@ static bl_status prepare(bl__call *call, bl__arena *arena, size_t *scratch_bytes
     plan->slopes = bl__attention_take(a, a->query_tile * a->score_row);
     plan->log_sums = bl__attention_take(a, a->query_tile);
     plan->offsets = bl__attention_take(a, a->query_tile);
-    plan->key_panels = bl__attention_take(a, (a->key_tile + BL__KEY_PANEL) * a->width);
-    plan->value_panels = bl__attention_take(a, (a->key_tile + BL__KEY_PANEL) * a->value_width);
+    plan->turned_keys = bl__attention_take(a, bl__turned_count(a, a->width));
+    plan->turned_values = bl__attention_take(a, bl__turned_count(a, a->value_width));
     plan->keys = bl__attention_take(a, a->key_tile * a->width);
+    plan->key_sums = bl__attention_take(a, a->key_tile * a->width);
+    plan->value_sums = bl__attention_take(a, a->key_tile * a->value_width);
     a->pays = bl__pays_for_threads(call, bl__attention_nanoseconds(a, 5, 1));
     *scratch_bytes = bl__attention_scratch(a, call->environment->threads);
     call->plan = plan;
     return BL_OK;
-}
-
-/* A head's matrix in an output. */
-static void *output_of(const bl__call *call, const bl__attention *a, int output, int64_t matrix, int64_t rows,
-                       int64_t columns)
-{
-    return bl__at(call->outputs[output]->data, a->bytes, matrix * rows * columns);
 }
 
 /* What a tile of queries needs. */
@@ -103,120 +121,146 @@ static void load_queries(const struct plan *plan, const bl__score_tile *t, char 
     const bl__attention *a = &plan->a;
     int64_t n = t->queries, row = t->first_query;
     bl__attention_copy(a, scratch + plan->queries, bl__attention_part(a, &a->q, t->batch, t->head, row), n,
-                       a->width, a->scale);
+                       a->width, plan->query_scale);
     bl__attention_copy(a, scratch + plan->cotangents,
                        bl__attention_part(a, &plan->cotangent, t->batch, t->head, row), n, a->value_width, 1);
     bl__attention_copy(a, scratch + plan->log_sums,
                        bl__attention_part(a, &plan->log_sum, t->batch, t->head, row), n, 1, 1);
-    bl__attention_copy(a, scratch + plan->offsets,
-                       bl__attention_part(a, &plan->offset, t->batch, t->head, row), n, 1, 1);
+    bl__attention_factor y = bl__attention_part(a, &plan->result, t->batch, t->head, row),
+                         h = bl__attention_part(a, &plan->of_sum, t->batch, t->head, row);
+    a->rows->dots(n, a->value_width, scratch + plan->offsets, scratch + plan->cotangents, y.data, y.steps,
+                  h.data, h.steps.row);
 }
 
-/* A tile of keys, and where the derivatives of its keys and values are added up. */
+/* A tile of keys. */
 struct key_tile {
     int64_t batch, group, first, count;
     bool whole; /* whether what causal attention forbids is computed all the same */
-    bl__attention_columns keys, values;
-    bl__attention_factor rows; /* the keys again */
-    void *to_k, *to_v;
+    bl__attention_factor keys, turned_keys, turned_values;
     char *scratch;
 };
 
-static struct key_tile load_keys(const bl__call *call, const struct plan *plan, int64_t matrix, int64_t first,
-                                 char *scratch)
+static struct key_tile load_keys(const struct plan *plan, int64_t matrix, int64_t first, char *scratch)
 {
     const bl__attention *a = &plan->a;
     struct key_tile tile = {
         .batch = matrix / a->groups, .group = matrix % a->groups, .first = first, .scratch = scratch};
     tile.count = a->keys - first < a->key_tile ? a->keys - first : a->key_tile;
-    bl__attention_factor v = bl__attention_part(a, &a->v, tile.batch, tile.group, first);
-    tile.rows = bl__attention_part(a, &a->k, tile.batch, tile.group, first);
-    tile.keys = bl__attention_pack(a, tile.rows, tile.count, a->width, scratch + plan->key_panels);
-    tile.values = bl__attention_pack(a, v, tile.count, a->value_width, scratch + plan->value_panels);
-    tile.to_k = bl__at(output_of(call, a, TO_K, matrix, a->keys, a->width), a->bytes, first * a->width);
-    tile.to_v =
-        bl__at(output_of(call, a, TO_V, matrix, a->keys, a->value_width), a->bytes, first * a->value_width);
-    if (a->queries >= BL__PACKED) {
-        bl__attention_copy(a, scratch + plan->keys, tile.rows, tile.count, a->width, 1);
-        tile.rows = (bl__attention_factor){scratch + plan->keys, {a->width, 1}};
-    }
+    bl__attention_factor values = bl__attention_part(a, &a->v, tile.batch, tile.group, first);
+    tile.keys = bl__attention_lay_out(a, bl__attention_part(a, &a->k, tile.batch, tile.group, first),
+                                      tile.count, a->width, plan->key_scale, scratch + plan->keys);
+    tile.turned_keys = bl__attention_turn(a, tile.keys, tile.count, a->width, scratch + plan->turned_keys);
+    tile.turned_values =
+        bl__attention_turn(a, values, tile.count, a->value_width, scratch + plan->turned_values);
+    bl__zero(scratch + plan->key_sums, (size_t)(tile.count * a->width) * a->bytes);
+    bl__zero(scratch + plan->value_sums, (size_t)(tile.count * a->value_width) * a->bytes);
     return tile;
 }
 
-/* One tile: adds to dk and dv of its keys, and to dq of its queries, which is not scaled yet. */
-static void do_tile(const struct plan *plan, const struct key_tile *k, const bl__score_tile *t, void *to_q)
+/* What was summed up for a tile of keys. */
+static void store_keys(const struct plan *plan, const struct key_tile *k)
 {
     const bl__attention *a = &plan->a;
-    int64_t n = t->queries, keys = t->keys, row = a->score_row;
-    char *scratch = k->scratch;
-    bl__attention_factor q = {scratch + plan->queries, {a->width, 1}};
-    bl__attention_factor g = {scratch + plan->cotangents, {a->value_width, 1}};
-    bl__attention_factor w_turned = {scratch + plan->scores, {1, row}};
-    bl__attention_factor slopes = {scratch + plan->slopes, {row, 1}}, turned = {slopes.data, {1, row}};
-    load_queries(plan, t, scratch);
-    bl__attention_scores(a, t, q.data, &k->keys, w_turned.data, NULL, scratch);
-    bl__attention_times(a, n, keys, a->value_width, g, &k->values, slopes.data, scratch);
-    plan->slope(plan, t, scratch);
-    bl__attention_product(a, keys, a->value_width, n, w_turned, g, k->to_v, a->value_width, true, scratch);
-    bl__attention_product(a, n, a->width, keys, slopes, k->rows, to_q, a->width, t->first_key > 0, scratch);
-    bl__attention_product(a, keys, a->width, n, turned, q, k->to_k, a->width, true, scratch);
+    bl__attention_factor to_k = bl__attention_part(a, &plan->to_k, k->batch, k->group, k->first),
+                         to_v = bl__attention_part(a, &plan->to_v, k->batch, k->group, k->first);
+    bl__steps keys = {a->width, 1}, values = {a->value_width, 1};
+    a->rows->copy(k->count, a->width, to_k.data, to_k.steps.row, k->scratch + plan->key_sums, keys,
+                  plan->key_scale);
+    a->rows->copy(k->count, a->value_width, to_v.data, to_v.steps.row, k->scratch + plan->value_sums, values,
+                  1);
 }
 
-/* One head of q. */
-static void do_head(const bl__call *call, const struct plan *plan, const struct key_tile *k, int64_t head)
+/* One tile: adds to dk and dv of its keys, and to dq of its queries, which is not scaled yet. */
+static void do_tile(const struct plan *plan, const struct key_tile *k, const bl__score_tile *t,
+                    bl__attention_factor to_q)
 {
     const bl__attention *a = &plan->a;
-    char *to_q = output_of(call, a, TO_Q, k->batch * a->heads + head, a->queries, a->width);
-    bl__score_tile t = {.batch = k->batch, .head = head, .first_key = k->first};
+    char *scratch = k->scratch;
+    char *q = scratch + plan->queries, *g = scratch + plan->cotangents;
+    char *weights = scratch + plan->scores, *slopes = scratch + plan->slopes;
+    load_queries(plan, t, scratch);
+    bl__attention_scores(a, t, q, k->turned_keys, weights, NULL, scratch);
+    bl__attention_times(a, t, a->value_width, g, k->turned_values, slopes, scratch);
+    plan->slope(plan, t, scratch);
+    bl__attention_spread(a, t, a->value_width, weights, g, scratch + plan->value_sums, scratch);
+    bl__attention_weigh(a, t, a->width, slopes, k->keys, to_q, t->first_key > 0, scratch);
+    bl__attention_spread(a, t, a->width, slopes, q, scratch + plan->key_sums, scratch);
+}
+
+static void zero_rows(const bl__attention *a, bl__attention_factor to, int64_t rows, int64_t columns)
+{
+    for (int64_t r = 0; r < rows; r++)
+        bl__zero(bl__at(to.data, a->bytes, r * to.steps.row), (size_t)columns * a->bytes);
+}
+
+/* Whether a tile's queries and their cotangents are finite, which are loaded where there are keys. */
+static bool are_finite(const struct plan *plan, const bl__score_tile *t, char *scratch)
+{
+    const bl__attention *a = &plan->a;
+    bl__attention_factor q = {scratch + plan->queries, {a->width, 1}},
+                         g = {scratch + plan->cotangents, {a->value_width, 1}};
+    if (t->keys <= 0) {
+        q = bl__attention_part(a, &a->q, t->batch, t->head, t->first_query);
+        g = bl__attention_part(a, &plan->cotangent, t->batch, t->head, t->first_query);
+    }
+    return bl__attention_finite(a, q, t->queries, a->width) &&
+           bl__attention_finite(a, g, t->queries, a->value_width);
+}
+
+/* One head of q, whose dq is 0 where causal attention forbids all keys. Gives whether all of its queries and
+ * cotangents are finite, with the first keys. */
+static bool do_head(const struct plan *plan, const struct key_tile *k, int64_t head)
+{
+    const bl__attention *a = &plan->a;
+    bl__score_tile t = {.batch = k->batch, .head = head, .first_key = k->first, .whole = k->whole};
+    bool finite = true;
     for (; t.first_query < a->queries; t.first_query += a->query_tile) {
+        bl__attention_factor to_q = bl__attention_part(a, &plan->to_q, k->batch, head, t.first_query);
         t.queries = a->queries - t.first_query < a->query_tile ? a->queries - t.first_query : a->query_tile;
         int64_t last = k->whole ? a->keys : bl__keys_of(a, t.first_query + t.queries - 1);
         t.keys = last - t.first_key < k->count ? last - t.first_key : k->count;
         if (t.keys > 0)
-            do_tile(plan, k, &t, bl__at(to_q, a->bytes, t.first_query * a->width));
+            do_tile(plan, k, &t, to_q);
+        else if (k->first == 0)
+            zero_rows(a, to_q, t.queries, a->width);
+        finite = finite && (k->whole || k->first > 0 || are_finite(plan, &t, k->scratch));
     }
-}
-
-/* What nothing is added to is 0; dq is 0 where causal attention forbids all keys. */
-static void begin(const bl__call *call, const struct plan *plan, int64_t matrix)
-{
-    const bl__attention *a = &plan->a;
-    int64_t heads = a->heads / a->groups;
-    bl__zero(output_of(call, a, TO_K, matrix, a->keys, a->width), (size_t)(a->keys * a->width) * a->bytes);
-    bl__zero(output_of(call, a, TO_V, matrix, a->keys, a->value_width),
-             (size_t)(a->keys * a->value_width) * a->bytes);
-    bl__zero(output_of(call, a, TO_Q, matrix * heads, a->queries, a->width),
-             (size_t)(heads * a->queries * a->width) * a->bytes);
-}
-
-/* Whether a product with a w or t of 0 is 0 for all of a group. */
-static bool is_finite(const struct plan *plan, int64_t batch, int64_t group)
-{
-    const bl__attention *a = &plan->a;
-    int64_t heads = a->heads / a->groups;
-    bool finite = bl__attention_finite(a, &a->k, batch, group, a->keys, a->width);
-    for (int64_t h = group * heads; h < (group + 1) * heads && finite; h++)
-        finite = bl__attention_finite(a, &a->q, batch, h, a->queries, a->width) &&
-                 bl__attention_finite(a, &plan->cotangent, batch, h, a->queries, a->value_width);
     return finite;
 }
 
+/* A group. Gives whether a product with a w or t of 0 is 0 for all of it. */
+static bool add_up(const struct plan *plan, int64_t matrix, bool whole, char *scratch)
+{
+    const bl__attention *a = &plan->a;
+    int64_t heads = a->heads / a->groups, first_head = matrix % a->groups * heads;
+    bool finite = true;
+    for (int64_t first = 0; first < a->keys; first += a->key_tile) {
+        struct key_tile k = load_keys(plan, matrix, first, scratch);
+        k.whole = whole;
+        finite = finite && (whole || bl__attention_finite(a, k.keys, k.count, a->width));
+        for (int64_t h = 0; h < heads; h++)
+            finite &= do_head(plan, &k, first_head + h);
+        store_keys(plan, &k);
+    }
+    return finite;
+}
+
+/* Only where something is not finite it begins again, and leaves nothing out. */
 static void do_group(const bl__call *call, const void *work, int64_t part, int worker)
 {
     const struct plan *plan = work;
     const bl__attention *a = &plan->a;
     char *scratch = (char *)call->environment->scratch + bl__attention_scratch(a, worker);
-    int64_t group = part % a->groups, heads = a->heads / a->groups;
-    bool whole = !a->causal || !is_finite(plan, part / a->groups, group);
-    begin(call, plan, part);
-    for (int64_t first = 0; first < a->keys; first += a->key_tile) {
-        struct key_tile k = load_keys(call, plan, part, first, scratch);
-        k.whole = whole;
-        for (int64_t h = group * heads; h < (group + 1) * heads; h++)
-            do_head(call, plan, &k, h);
+    int64_t heads = a->heads / a->groups;
+    if (!add_up(plan, part, !a->causal, scratch) && a->causal)
+        add_up(plan, part, true, scratch);
+    for (int64_t h = part % a->groups * heads; h < (part % a->groups + 1) * heads; h++) {
+        bl__attention_factor to_q = bl__attention_part(a, &plan->to_q, part / a->groups, h, 0);
+        if (a->keys == 0)
+            zero_rows(a, to_q, a->queries, a->width);
+        else if (plan->query_scale != 1)
+            a->rows->copy(a->queries, a->width, to_q.data, to_q.steps.row, to_q.data, to_q.steps, a->scale);
     }
-    void *to_q = output_of(call, a, TO_Q, part * heads, a->queries, a->width);
-    a->rows->scale(heads * a->queries * a->width, to_q, to_q, 1, a->scale);
 }
 
 static bl_status run(const bl__call *call)
@@ -226,12 +270,14 @@ static bl_status run(const bl__call *call)
     return BL_OK;
 }
 
-/* For each score five products of vectors, two differences, exp and a product. */
+/* For each score five products of vectors, two differences, exp and a product; d for each query. */
 static int64_t flops(const bl__call *call)
 {
     const bl__attention *a = &((const struct plan *)call->plan)->a;
     int64_t vectors = bl__plus(bl__times(3, a->width), bl__times(2, a->value_width));
-    return bl__attention_flops(a, bl__plus(bl__times(2, vectors), 4), 2);
+    int64_t rows = bl__times(bl__times(a->batches, a->heads), a->queries);
+    return bl__plus(bl__attention_flops(a, bl__plus(bl__times(2, vectors), 4), 2),
+                    bl__times(rows, bl__plus(bl__times(2, a->value_width), 1)));
 }
 
-const bl__kernel BL__KERNEL(attention_backward) = {BL__STRIDED, prepare, run, flops};
+const bl__kernel BL__KERNEL(attention_backward) = {BL__STRIDED | BL__ROWS_APART, prepare, run, flops};

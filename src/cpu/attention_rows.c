@@ -1,6 +1,9 @@
-/* Attention's loops over one row of a tile, in f32 and f64. */
+/* Attention's loops over matrices and over one row of a tile, in f32 and f64. */
 #include "cpu/attention.h"
+#include "cpu/direct_product.h"
 #include "cpu/of_set.h"
+#include "cpu/turn.h"
+#include "cpu/vector.h"
 
 #include <float.h>
 #include <math.h>
@@ -8,28 +11,86 @@
 #define FORBIDDEN_f32(mask) ((mask) == -(float)INFINITY)
 #define FORBIDDEN_f64(mask) ((mask) == -(double)INFINITY)
 
-/* `number` is an integer of the same size. */
-#define ROWS(name, type, number, lowest)                                                                   \
-    static void scale_##name(int64_t n, void *out, const void *in, int64_t step, double by)                \
+#define ROWS(name, type, lowest)                                                                           \
+    static void copy_##name(int64_t rows, int64_t columns, void *to, int64_t to_row, const void *from,     \
+                            bl__steps steps, double by)                                                    \
     {                                                                                                      \
-        type *y = out, factor = (type)by;                                                                  \
-        const type *x = in;                                                                                \
-        if (step == 1)                                                                                     \
-            for (int64_t i = 0; i < n; i++)                                                                \
-                y[i] = x[i] * factor;                                                                      \
-        else                                                                                               \
-            for (int64_t i = 0; i < n; i++)                                                                \
-                y[i] = x[i * step] * factor;                                                               \
+        const type factor = (type)by;                                                                      \
+        for (int64_t r = 0; r < rows; r++) {                                                               \
+            type *y = (type *)to + r * to_row;                                                             \
+            const type *x = (const type *)from + r * steps.row;                                            \
+            int64_t c = 0, whole = steps.column == 1 ? columns - columns % BL__LANES_##name : 0;           \
+            for (; c < whole; c += BL__LANES_##name)                                                       \
+                bl__store_##name(y + c, BL__LANES_##name,                                                  \
+                                 bl__load_##name(x + c, BL__LANES_##name) * bl__splat_##name(factor));     \
+            for (; c < columns; c++)                                                                       \
+                y[c] = x[c * steps.column] * factor;                                                       \
+        }                                                                                                  \
     }                                                                                                      \
                                                                                                            \
-    static void panels_##name(int64_t rows, int64_t width, void *panels, const void *in, bl__steps steps)  \
+    static void turn_##name(int64_t rows, int64_t columns, void *to, int64_t to_row, const void *from,     \
+                            bl__steps steps)                                                               \
     {                                                                                                      \
-        type *to = panels;                                                                                 \
-        const type *x = in;                                                                                \
-        for (int64_t i = 0; i < rows; i++) {                                                               \
-            type *column = to + i / BL__KEY_PANEL * BL__KEY_PANEL * width + i % BL__KEY_PANEL;             \
-            for (int64_t e = 0; e < width; e++)                                                            \
-                column[e * BL__KEY_PANEL] = x[i * steps.row + e * steps.column];                           \
+        const int64_t lanes = BL__TURNED_##name;                                                           \
+        type *y = to;                                                                                      \
+        int64_t r = 0;                                                                                     \
+        for (; r + lanes <= rows && steps.column == 1; r += lanes) {                                       \
+            const type *x = (const type *)from + r * steps.row;                                            \
+            int64_t c = 0;                                                                                 \
+            for (; c + lanes <= columns; c += lanes)                                                       \
+                bl__turn_##name(x + c, steps.row, y + c * to_row + r, to_row);                             \
+            for (; c < columns; c++)                                                                       \
+                for (int64_t i = 0; i < lanes; i++)                                                        \
+                    y[c * to_row + r + i] = x[i * steps.row + c];                                          \
+        }                                                                                                  \
+        for (; r < rows; r++)                                                                              \
+            for (int64_t c = 0; c < columns; c++)                                                          \
+                y[c * to_row + r] = ((const type *)from)[r * steps.row + c * steps.column];                \
+    }                                                                                                      \
+                                                                                                           \
+    /* x - x is 0 for numbers and NaN for others, which a sum keeps. */                                    \
+    static bool finite_##name(int64_t rows, int64_t columns, const void *in, bl__steps steps)              \
+    {                                                                                                      \
+        bl__vector_##name sum = bl__splat_##name(0);                                                       \
+        type one = 0, lane[BL__LANES_##name];                                                              \
+        for (int64_t r = 0; r < rows; r++) {                                                               \
+            const type *x = (const type *)in + r * steps.row;                                              \
+            int64_t c = 0, whole = steps.column == 1 ? columns - columns % BL__LANES_##name : 0;           \
+            for (; c < whole; c += BL__LANES_##name) {                                                     \
+                bl__vector_##name here = bl__load_##name(x + c, BL__LANES_##name);                         \
+                sum = sum + (here - here);                                                                 \
+            }                                                                                              \
+            for (; c < columns; c++)                                                                       \
+                one += x[c * steps.column] - x[c * steps.column];                                          \
+        }                                                                                                  \
+        bl__store_##name(lane, BL__LANES_##name, sum);                                                     \
+        for (int i = 0; i < (int)BL__LANES_##name; i++)                                                    \
+            one += lane[i];                                                                                \
+        return one == 0;                                                                                   \
+    }                                                                                                      \
+                                                                                                           \
+    static void dots_##name(int64_t rows, int64_t columns, void *to, const void *left, const void *right,  \
+                            bl__steps steps, const void *minus, int64_t minus_step)                        \
+    {                                                                                                      \
+        enum {                                                                                             \
+            VECTORS = 16 / BL__LANES_##name                                                                \
+        };                                                                                                 \
+        type side[16];                                                                                     \
+        for (int64_t r = 0; r < rows; r++) {                                                               \
+            const type *a = (const type *)left + r * columns, *b = (const type *)right + r * steps.row;    \
+            bl__vector_##name sum[VECTORS];                                                                \
+            for (int v = 0; v < (int)VECTORS; v++)                                                         \
+                sum[v] = bl__splat_##name(0);                                                              \
+            for (int64_t c = 0; c < columns; c += 16, a += 16, b += 16 * steps.column) {                   \
+                int64_t left_over = columns - c < 16 ? columns - c : 16;                                   \
+                const type *here = steps.column == 1 ? b : side;                                           \
+                for (int64_t i = 0; i < left_over && here == side; i++)                                    \
+                    side[i] = b[i * steps.column];                                                         \
+                for (int64_t v = 0, at = 0; at < left_over; v++, at += BL__LANES_##name)                   \
+                    sum[v] = sum[v] + bl__load_##name(a + at, left_over - at) *                            \
+                                          bl__load_##name(here + at, left_over - at);                      \
+            }                                                                                              \
+            ((type *)to)[r] = (type)bl__sum_of_16_##name(sum) - ((const type *)minus)[r * minus_step];     \
         }                                                                                                  \
     }                                                                                                      \
                                                                                                            \
@@ -73,23 +134,10 @@
             x[i] = (*m != 0) == allows ? x[i] : 0;                                                         \
     }                                                                                                      \
                                                                                                            \
-    /* x - x is 0 for numbers and NaN for others. */                                                       \
-    static bool finite_##name(int64_t n, const void *in, int64_t step)                                     \
-    {                                                                                                      \
-        const type *x = in;                                                                                \
-        number bad = 0;                                                                                    \
-        if (step == 1)                                                                                     \
-            for (int64_t i = 0; i < n; i++)                                                                \
-                bad |= x[i] - x[i] != 0;                                                                   \
-        else                                                                                               \
-            for (int64_t i = 0; i < n; i++)                                                                \
-                bad |= x[i * step] - x[i * step] != 0;                                                     \
-        return bad == 0;                                                                                   \
-    }                                                                                                      \
-                                                                                                           \
     const bl__attention_rows BL__ATTENTION_ROWS(name) = {                                                  \
-        scale_##name,      panels_##name, finite_##name,      mask_##name,                                 \
-        mask_bools_##name, forbid_##name, forbid_bools_##name};
+        copy_##name,   turn_##name,         finite_##name,                                                 \
+        dots_##name,   mask_##name,         mask_bools_##name,                                             \
+        forbid_##name, forbid_bools_##name, BL__DIRECT_PRODUCT(name)};
 
-ROWS(f32, float, int32_t, -FLT_MAX)
-ROWS(f64, double, int64_t, -DBL_MAX)
+ROWS(f32, float, -FLT_MAX)
+ROWS(f64, double, -DBL_MAX)

@@ -41,7 +41,8 @@ static int64_t heads_of(const bl__operand *operand)
     return operand->rank > 2 ? operand->size[operand->rank - 3] : 1;
 }
 
-bl_status bl__attention_init(bl__attention *a, const bl__call *call, const bl__operand *mask)
+bl_status bl__attention_init(bl__attention *a, const bl__call *call, const bl__operand *mask,
+                             int64_t query_tile, int64_t key_tile)
 {
     const bl__operand *q = call->inputs[0], *k = call->inputs[1], *v = call->inputs[2],
                       *out = call->outputs[0];
@@ -68,9 +69,10 @@ bl_status bl__attention_init(bl__attention *a, const bl__call *call, const bl__o
         a->batches *= out->size[d];
     }
     a->offset = a->offset < -a->queries ? -a->queries : a->offset > a->keys ? a->keys : a->offset;
-    a->query_tile = a->queries < BL__QUERY_TILE ? a->queries : BL__QUERY_TILE;
-    a->key_tile = a->keys < BL__KEY_TILE ? a->keys : BL__KEY_TILE;
-    a->score_row = a->key_tile < BL__KEY_TILE ? a->key_tile : a->key_tile + (int64_t)(64 / a->bytes);
+    a->query_tile = a->queries < query_tile ? a->queries : query_tile;
+    a->key_tile = a->keys < key_tile ? a->keys : key_tile;
+    a->score_row = a->key_tile < key_tile ? a->key_tile : a->key_tile + (int64_t)(64 / a->bytes);
+    a->packed = a->queries >= BL__PACKED;
     const bl__kernel_set *kernels = call->environment->kernels;
     a->rows = a->f64 ? kernels->attention_f64 : kernels->attention_f32;
     a->products = a->f64 ? kernels->small_products_f64 : kernels->small_products_f32;
@@ -129,64 +131,125 @@ bl__attention_factor bl__attention_part(const bl__attention *a, const bl__heads 
 void bl__attention_copy(const bl__attention *a, void *to, bl__attention_factor from, int64_t rows,
                         int64_t columns, double factor)
 {
-    for (int64_t i = 0; i < rows; i++)
-        a->rows->scale(columns, bl__at(to, a->bytes, i * columns),
-                       bl__at(from.data, a->bytes, i * from.steps.row), from.steps.column, factor);
+    a->rows->copy(rows, columns, to, columns, from.data, from.steps, factor);
+}
+
+bl__attention_factor bl__attention_turn(const bl__attention *a, bl__attention_factor rows, int64_t count,
+                                        int64_t width, void *room)
+{
+    if (!a->packed)
+        return (bl__attention_factor){rows.data, {rows.steps.column, rows.steps.row}};
+    a->rows->turn(count, width, room, a->score_row, rows.data, rows.steps);
+    return (bl__attention_factor){room, {a->score_row, 1}};
+}
+
+bl__attention_factor bl__attention_lay_out(const bl__attention *a, bl__attention_factor rows, int64_t count,
+                                           int64_t width, double factor, void *room)
+{
+    if (!a->packed && factor == 1)
+        return rows;
+    bl__attention_copy(a, room, rows, count, width, factor);
+    return (bl__attention_factor){room, {width, 1}};
 }
 
 /* ---- products ---- */
 
-/* As much as any strides take. */
+/* As much as any strides take; with factors that are laid out, nothing. */
 void bl__attention_allow(bl__attention *a, int64_t m, int64_t n, int64_t k)
 {
     bl__steps any = {2, 2};
     bl__product product = {.m = m, .n = n, .k = k, .a = any, .b = any, .c = any, .f64 = a->f64};
     bl__small_plan plan = a->products->plan(&product);
     size_t bytes = (plan.scratch + BL__ALIGNMENT - 1) / BL__ALIGNMENT * BL__ALIGNMENT;
-    a->product_scratch = bytes > a->product_scratch ? bytes : a->product_scratch;
+    if (!a->packed && bytes > a->product_scratch)
+        a->product_scratch = bytes;
 }
 
-void bl__attention_product(const bl__attention *a, int64_t m, int64_t n, int64_t k, bl__attention_factor left,
-                           bl__attention_factor right, void *product, int64_t row, bool add, char *scratch)
+/* C[m,n] = A B, or C += A B: the one place that multiplies. The columns of C lie side by side. */
+static void multiply(const bl__attention *a, int64_t m, int64_t n, int64_t k, bl__attention_factor left,
+                     bl__attention_factor right, bl__attention_factor to, bool add, char *scratch)
 {
+    bl__product p = {.m = m, .n = n, .k = k, .a = left.steps, .b = right.steps, .c = to.steps};
+    p.f64 = a->f64;
+    p.add = add;
+    p.is_near = true;
     if (m == 0 || n == 0)
         return;
-    if (k > 0) {
-        bl__product p = {.m = m, .n = n, .k = k, .a = left.steps, .b = right.steps, .c = {row, 1}};
-        p.f64 = a->f64;
-        p.add = add;
+    if (k == 0) {
+        for (int64_t i = 0; i < m && !add; i++)
+            bl__zero(bl__at(to.data, a->bytes, i * to.steps.row), (size_t)n * a->bytes);
+    } else if (a->packed) {
+        a->rows->product(&p, left.data, right.data, to.data);
+    } else {
         bl__small_plan plan = a->products->plan(&p);
-        a->products->multiply(&plan, left.data, right.data, product, scratch);
-    } else if (!add) {
-        for (int64_t i = 0; i < m; i++)
-            bl__zero(bl__at(product, a->bytes, i * row), (size_t)n * a->bytes);
+        a->products->multiply(&plan, left.data, right.data, to.data, scratch);
     }
 }
 
-bl__attention_columns bl__attention_pack(const bl__attention *a, bl__attention_factor rows, int64_t count,
-                                         int64_t width, void *panels)
+/* The factor from some row, and some column, on. */
+static bl__attention_factor from(const bl__attention *a, bl__attention_factor factor, int64_t row,
+                                 int64_t column)
 {
-    if (a->queries < BL__PACKED)
-        return (bl__attention_columns){rows, NULL};
-    a->rows->panels(count, width, panels, rows.data, rows.steps);
-    return (bl__attention_columns){rows, panels};
+    int64_t offset = row * factor.steps.row + column * factor.steps.column;
+    return (bl__attention_factor){bl__at(factor.data, a->bytes, offset), factor.steps};
 }
 
-void bl__attention_times(const bl__attention *a, int64_t m, int64_t n, int64_t width,
-                         bl__attention_factor rows, const bl__attention_columns *columns, void *scores,
-                         char *scratch)
+/* The row behind the strips, from the one of a row on, that need as many keys. */
+static int64_t end_of_strips(const bl__attention *a, const bl__score_tile *t, int64_t row)
 {
-    if (!columns->panels) {
-        bl__attention_factor turned = {columns->rows.data,
-                                       {columns->rows.steps.column, columns->rows.steps.row}};
-        bl__attention_product(a, m, n, width, rows, turned, scores, a->score_row, false, scratch);
-        return;
+    int64_t keys = bl__keys_until(a, t, row), end = row + BL__STRIP;
+    while (end < t->queries && bl__keys_until(a, t, end) == keys)
+        end += BL__STRIP;
+    return end < t->queries ? end : t->queries;
+}
+
+/* What all strips need is computed at once, so that few keys at a time meet all rows. */
+void bl__attention_times(const bl__attention *a, const bl__score_tile *t, int64_t width, void *rows,
+                         bl__attention_factor turned, void *scores, char *scratch)
+{
+    bl__attention_factor left = {rows, {width, 1}}, to = {scores, {a->score_row, 1}};
+    int64_t all = bl__keys_until(a, t, 0);
+    all -= all < t->keys ? all % (int64_t)(64 / a->bytes) : 0;
+    multiply(a, t->queries, all, width, left, turned, to, false, scratch);
+    for (int64_t r = 0, end; r < t->queries; r = end) {
+        end = end_of_strips(a, t, r);
+        multiply(a, end - r, bl__keys_until(a, t, r) - all, width, from(a, left, r, 0),
+                 from(a, turned, 0, all), from(a, to, r, all), false, scratch);
     }
-    for (int64_t j = 0; j < n; j += BL__KEY_PANEL) {
-        int64_t panel = n - j < BL__KEY_PANEL ? n - j : BL__KEY_PANEL;
-        bl__attention_factor right = {bl__at(columns->panels, a->bytes, j * width), {BL__KEY_PANEL, 1}};
-        bl__attention_product(a, m, panel, width, rows, right, bl__at(scores, a->bytes, j), a->score_row,
-                              false, scratch);
+}
+
+void bl__attention_weigh(const bl__attention *a, const bl__score_tile *t, int64_t width, void *tile,
+                         bl__attention_factor rows, bl__attention_factor to, bool add, char *scratch)
+{
+    bl__attention_factor left = {tile, {a->score_row, 1}};
+    for (int64_t r = 0, end; r < t->queries; r = end) {
+        end = end_of_strips(a, t, r);
+        multiply(a, end - r, width, bl__keys_until(a, t, r), from(a, left, r, 0), rows, from(a, to, r, 0),
+                 add, scratch);
+    }
+}
+
+/* The first row whose strip needs a key: strips further down need no fewer. */
+static int64_t first_row(const bl__attention *a, const bl__score_tile *t, int64_t key)
+{
+    int64_t row = 0;
+    while (bl__keys_until(a, t, row) <= key)
+        row += BL__STRIP;
+    return row;
+}
+
+void bl__attention_spread(const bl__attention *a, const bl__score_tile *t, int64_t width, void *tile,
+                          void *rows, void *to, char *scratch)
+{
+    bl__attention_factor left = {tile, {1, a->score_row}}, right = {rows, {width, 1}}, sum = {to, {width, 1}};
+    for (int64_t key = 0, end; key < t->keys; key = end) {
+        int64_t row = first_row(a, t, key);
+        end = key + BL__STRIP;
+        while (end < t->keys && first_row(a, t, end) == row)
+            end += BL__STRIP;
+        end = end < t->keys ? end : t->keys;
+        multiply(a, end - key, width, t->queries - row, from(a, left, key, row), from(a, right, row, 0),
+                 from(a, sum, key, 0), true, scratch);
     }
 }
 
@@ -209,10 +272,9 @@ static int64_t add_mask(const bl__attention *a, const bl__score_tile *t, int64_t
 }
 
 void bl__attention_scores(const bl__attention *a, const bl__score_tile *t, void *queries,
-                          const bl__attention_columns *keys, void *scores, int64_t *allowed, char *scratch)
+                          bl__attention_factor keys, void *scores, int64_t *allowed, char *scratch)
 {
-    bl__attention_times(a, t->queries, t->keys, a->width, (bl__attention_factor){queries, {a->width, 1}},
-                        keys, scores, scratch);
+    bl__attention_times(a, t, a->width, queries, keys, scores, scratch);
     for (int64_t r = 0; r < t->queries && (a->masked || allowed); r++) {
         int64_t count = bl__keys_in(a, t, r);
         if (a->masked)
@@ -229,16 +291,9 @@ void bl__attention_forbid(const bl__attention *a, const bl__score_tile *t, int64
         a->rows->forbid_bools(keys, x, mask_row(a, t, row), a->mask.steps.column, a->allows);
     else if (a->masked)
         a->rows->forbid(keys, x, mask_row(a, t, row), a->mask.steps.column);
-    bl__zero(bl__at(x, a->bytes, keys), (size_t)(t->keys - keys) * a->bytes);
 }
 
-bool bl__attention_finite(const bl__attention *a, const bl__heads *heads, int64_t batch, int64_t head,
-                          int64_t rows, int64_t columns)
+bool bl__attention_finite(const bl__attention *a, bl__attention_factor matrix, int64_t rows, int64_t columns)
 {
-    for (int64_t i = 0; i < rows; i++) {
-        bl__attention_factor row = bl__attention_part(a, heads, batch, head, i);
-        if (!a->rows->finite(columns, row.data, row.steps.column))
-            return false;
-    }
-    return true;
+    return a->rows->finite(rows, columns, matrix.data, matrix.steps);
 }

@@ -52,12 +52,12 @@ enum {
         UNROLLED                                                                                             \
         for (int i = 0; i < rows * vectors; i++) {                                                           \
             sum[i / vectors][i % vectors] = zero_##name();                                                   \
-            if (product->add)                                                                                \
+            if (product->add && !product->is_near)                                                           \
                 PREFETCH(c + i / vectors * c_row + i % vectors * LANES);                                     \
         }                                                                                                    \
         for (int64_t done = 0; done < product->k; done += STEP) {                                            \
             int64_t steps = product->k - done < STEP ? product->k - done : STEP;                             \
-            if (a_step == 1) {                                                                               \
+            if (a_step == 1 && !product->is_near) {                                                          \
                 UNROLLED                                                                                     \
                 for (int r = 0; r < rows; r++)                                                               \
                     PREFETCH(a + (rows + r) * a_row);                                                        \

@@ -17,6 +17,7 @@ typedef struct bl__product {
     int64_t m, n, k;
     bl__steps a, b, c;
     bool f64, add;
+    bool is_near; /* all of it lies in a near cache: direct_product.h need not ask for it ahead */
 } bl__product;
 
 /* The steps of a contiguous matrix, and of what it is when it is turned over. */

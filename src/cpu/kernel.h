@@ -7,8 +7,8 @@
 #include "graph/memory.h"
 
 /* One tensor as a kernel sees it: element (i0, i1, ..) stands at data + bytes * sum_d i_d * stride[d].
- * Outputs are always contiguous; so are inputs, unless the kernel's row says BL__STRIDED. The last two
- * members are the program's own. */
+ * Outputs are contiguous, unless the kernel's row says BL__ROWS_APART; so are inputs, unless it says
+ * BL__STRIDED. The last two members are the program's own. */
 typedef struct bl__operand {
     void *data;
     const int64_t *size;
@@ -54,9 +54,10 @@ enum {
     BL__STRIDED = 1u << 0, /* takes inputs of any strides */
     BL__IN_PLACE =
         1u << 1, /* an output may stand in the memory of an input of the same layout and element size */
-    BL__CAN_FAIL = 1u << 2,        /* may return an error for the values it meets */
-    BL__PICKS = 1u << 3,           /* reads no more elements of its first input than its first output has */
-    BL__OPTIONAL_OUTPUTS = 1u << 4 /* outputs that nothing uses get no memory, and are not computed */
+    BL__CAN_FAIL = 1u << 2,         /* may return an error for the values it meets */
+    BL__PICKS = 1u << 3,            /* reads no more elements of its first input than its first output has */
+    BL__OPTIONAL_OUTPUTS = 1u << 4, /* outputs that nothing uses get no memory, and are not computed */
+    BL__ROWS_APART = 1u << 5 /* writes outputs of any strides, but that the last axis has contiguous rows */
 };
 
 /* An output may stand in the memory of the i-th input of the same layout and element size, and of no other.

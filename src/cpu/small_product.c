@@ -5,6 +5,7 @@
 #include "cpu/kernel_set.h"
 #include "cpu/lanes.h"
 #include "cpu/of_set.h"
+#include "cpu/turn.h"
 
 enum {
     PANEL = 2,
@@ -114,56 +115,17 @@ PANEL_OF(f64, double)
 BLOCK(f32, float)
 BLOCK(f64, double)
 
-/* Small blocks of a matrix turned round: rows of it, `step` apart, to columns, `to_step` apart. */
-#define LANES_OF_16(type) (16 / (int)sizeof(type))
-#if defined(__clang__)
-#define PICK(type, a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
-#else
-#define PICK(type, a, b, ...) __builtin_shuffle(a, b, (type){__VA_ARGS__})
-#endif
-typedef float four_f32 __attribute__((vector_size(16)));
-typedef int32_t four_i32 __attribute__((vector_size(16)));
-typedef double two_f64 __attribute__((vector_size(16)));
-typedef int64_t two_i64 __attribute__((vector_size(16)));
-
-static inline void turn_f32(const float *from, int64_t step, float *to, int64_t to_step)
-{
-    four_f32 row[4];
-    for (int i = 0; i < 4; i++)
-        memcpy(&row[i], from + i * step, sizeof(row[i]));
-    four_f32 even = PICK(four_i32, row[0], row[2], 0, 4, 1, 5),
-             odd = PICK(four_i32, row[1], row[3], 0, 4, 1, 5);
-    four_f32 even_end = PICK(four_i32, row[0], row[2], 2, 6, 3, 7),
-             odd_end = PICK(four_i32, row[1], row[3], 2, 6, 3, 7);
-    row[0] = PICK(four_i32, even, odd, 0, 4, 1, 5);
-    row[1] = PICK(four_i32, even, odd, 2, 6, 3, 7);
-    row[2] = PICK(four_i32, even_end, odd_end, 0, 4, 1, 5);
-    row[3] = PICK(four_i32, even_end, odd_end, 2, 6, 3, 7);
-    for (int i = 0; i < 4; i++)
-        memcpy(to + i * to_step, &row[i], sizeof(row[i]));
-}
-
-static inline void turn_f64(const double *from, int64_t step, double *to, int64_t to_step)
-{
-    two_f64 row[2];
-    for (int i = 0; i < 2; i++)
-        memcpy(&row[i], from + i * step, sizeof(row[i]));
-    two_f64 first = PICK(two_i64, row[0], row[1], 0, 2), second = PICK(two_i64, row[0], row[1], 1, 3);
-    memcpy(to, &first, sizeof(first));
-    memcpy(to + to_step, &second, sizeof(second));
-}
-
 /* Columns of B, k elements each, as rows of `width`. */
 #define PACK(name, type)                                                                          \
     static void pack_##name(const type *b, int64_t row, int64_t column, int64_t k, int64_t width, \
                             type *packed)                                                         \
     {                                                                                             \
-        const int64_t lanes = LANES_OF_16(type);                                                  \
+        const int64_t lanes = BL__TURNED_##name;                                                  \
         int64_t q = 0;                                                                            \
         for (; row == 1 && q + lanes <= width; q += lanes) {                                      \
             int64_t p = 0;                                                                        \
             for (; p + lanes <= k; p += lanes)                                                    \
-                turn_##name(b + p + q * column, column, packed + p * width + q, width);           \
+                bl__turn_##name(b + p + q * column, column, packed + p * width + q, width);       \
             for (; p < k; p++)                                                                    \
                 for (int64_t i = q; i < q + lanes; i++)                                           \
                     packed[p * width + i] = b[p + i * column];                                    \
@@ -187,9 +149,9 @@ PACK(f64, double)
 ON_THE_STACK static inline float sum_lanes_f32(vector_f32 x)
 {
     enum {
-        PARTS = sizeof(x) / sizeof(four_f32)
+        PARTS = sizeof(x) / sizeof(bl__four_f32)
     };
-    four_f32 part[PARTS];
+    bl__four_f32 part[PARTS];
     memcpy(part, &x, sizeof(x));
     UNROLLED
     for (int half = PARTS / 2; half > 0; half /= 2) {
@@ -197,16 +159,16 @@ ON_THE_STACK static inline float sum_lanes_f32(vector_f32 x)
         for (int i = 0; i < half; i++)
             part[i] += part[i + half];
     }
-    part[0] += PICK(four_i32, part[0], part[0], 2, 3, 0, 1);
+    part[0] += BL__PICK(bl__four_i32, part[0], part[0], 2, 3, 0, 1);
     return part[0][0] + part[0][1];
 }
 
 ON_THE_STACK static inline double sum_lanes_f64(vector_f64 x)
 {
     enum {
-        PARTS = sizeof(x) / sizeof(two_f64)
+        PARTS = sizeof(x) / sizeof(bl__two_f64)
     };
-    two_f64 part[PARTS];
+    bl__two_f64 part[PARTS];
     memcpy(part, &x, sizeof(x));
     UNROLLED
     for (int half = PARTS / 2; half > 0; half /= 2) {

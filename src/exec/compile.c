@@ -50,7 +50,7 @@ static void mark_needed(bl__lowering *l, bl_tensor *const *outputs, size_t count
     for (size_t i = 0; i < count; i++)
         mark_tensor(l, outputs[i]);
     bl__node *const *nodes = l->graph->nodes;
-    bool views = false, effects = false, products = false;
+    bool views = false, effects = false, products = false, several = false;
     l->needed_count = 0;
     for (int64_t id = l->node_count - 1; id >= 0; id--) {
         if (!l->first_value[id])
@@ -60,6 +60,7 @@ static void mark_needed(bl__lowering *l, bl_tensor *const *outputs, size_t count
         views |= op->view != NULL;
         effects |= (op->flags & BL_OP_EFFECT) != 0;
         products |= op->key == BL__KEY_matmul;
+        several |= op->output_count > 1;
         for (size_t i = 0; i < node->input_count; i++)
             mark_tensor(l, node->inputs[i]);
         l->needed_count++;
@@ -67,6 +68,7 @@ static void mark_needed(bl__lowering *l, bl_tensor *const *outputs, size_t count
     l->has_views = views;
     l->has_effects = effects;
     l->has_products = products;
+    l->has_several = several;
 }
 
 /* Has fused ops take the places of what is spelled out; false without memory. */
@@ -95,6 +97,7 @@ static bool fuse(bl__lowering *l, bl_tensor *const *outputs, size_t count)
                                 .output_count = count,
                                 .has_views = l->has_views,
                                 .has_products = l->has_products,
+                                .has_several = l->has_several,
                                 .widens = l->program->precision == BL_PRECISION_F64,
                                 .alone = !l->fuse || l->program->check != BL_CHECK_NOTHING,
                                 .joins = l->fuse};

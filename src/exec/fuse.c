@@ -14,6 +14,7 @@ void bl__fusion_free(bl__fusion *fusion)
 {
     bl__release(fusion->allocator, fusion->nodes, fusion->node_count, sizeof(*fusion->nodes));
     bl__release(fusion->allocator, fusion->groups, fusion->group_capacity, sizeof(*fusion->groups));
+    bl__release(fusion->allocator, fusion->results, fusion->result_capacity, sizeof(*fusion->results));
 }
 
 static bl__fusion_group *group_at(const bl__fusion *fusion, int64_t id)
@@ -368,13 +369,15 @@ static bool form(bl__fusion *fusion, const bl__fusion_source *source, const uint
     }
     if (!source->alone && uses && !bl__join_epilogues(fusion, source, uses))
         return false;
+    if (!source->alone && uses && source->has_several && !bl__lay_out_results(fusion, source, uses))
+        return false;
     settle_groups(fusion, source);
     return true;
 }
 
 bool bl__fuse(bl__fusion *fusion, const bl__fusion_source *source)
 {
-    bool has_uses = source->joins && source->has_products;
+    bool has_uses = source->joins && (source->has_products || source->has_several);
     fusion->nodes = bl__allocate(fusion->allocator, source->node_count, sizeof(*fusion->nodes));
     fusion->node_count = fusion->nodes ? source->node_count : 0;
     if (!fusion->nodes ||

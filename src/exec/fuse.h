@@ -28,11 +28,13 @@ typedef struct bl__fusion_node {
     union {
         uint32_t next_view; /* of a view: the next one of the same group, + 1 */
         uint32_t step;      /* of a member, while its group is lowered: its place among them */
+        uint32_t results;   /* of an op whose results stand as something reads them: an index + 1 */
+        uint32_t parts_of;  /* of a concat: the id + 1 of the op whose results are computed into it */
     };
     uint32_t
         product; /* of an add: the id + 1 of the matrix product that is added where the other term stands */
     bool is_joined;  /* such a product, or a view between it and the add, or between a product and the group
-                         that goes on with it: not computed on its own */
+                         that goes on with it, or what is computed into a concat: not computed on its own */
     bool is_used;    /* by something outside its group, or by the caller */
     bool is_grouped; /* runs as a part of its group, ... */
     bool is_last;    /* ... where this one, its last member, stands */
@@ -49,6 +51,14 @@ enum {
     BL__KNOWN_TILES = 32 /* a power of two */
 };
 
+/* The results of an op that may stand in any order of axes. */
+typedef struct bl__fusion_results {
+    uint32_t node;         /* its id */
+    uint32_t strided_uses; /* by what takes strides */
+    const bl__node
+        *reader[BL_MAX_OUTPUTS]; /* the permute that is to find a result contiguous; NULL for none */
+} bl__fusion_results;
+
 typedef struct bl__fusion {
     const bl_allocator *allocator;
     const bl__kernel_set *kernels;
@@ -56,7 +66,8 @@ typedef struct bl__fusion {
     bl__fusion_node *nodes; /* by id */
     size_t node_count;
     bl__fusion_group *groups;
-    size_t group_count, group_capacity;
+    bl__fusion_results *results;
+    size_t group_count, group_capacity, result_count, result_capacity;
     bool has_reductions; /* some groups have */
 } bl__fusion;
 
@@ -68,7 +79,8 @@ typedef struct bl__fusion_source {
     bl_tensor *const *outputs;
     size_t output_count;
     bool has_views;    /* some are needed, ... */
-    bool has_products; /* ... or matrix products */
+    bool has_products; /* ... or matrix products, ... */
+    bool has_several;  /* ... or ops of several results */
     bool widens;       /* f32 is computed in f64 */
     bool alone;        /* every node runs alone, ... */
     bool joins;        /* ... but for products, which are computed into what they are added to */
@@ -80,6 +92,14 @@ void bl__join_products(bl__fusion *fusion, const bl__fusion_source *source, cons
 
 /* Finds the products that groups go on with in one instruction (epilogue.c); false without memory. */
 bool bl__join_epilogues(bl__fusion *fusion, const bl__fusion_source *source, const uint32_t *uses);
+
+/* Finds the results that stand elsewhere than side by side (layout.c); false without memory. */
+bool bl__lay_out_results(bl__fusion *fusion, const bl__fusion_source *source, const uint32_t *uses);
+/* How a result stands where something reads it in another order of axes; false where it is contiguous. */
+bool bl__layout_of_result(const bl__fusion *fusion, const bl__node *node, int output, bl_layout *layout);
+/* The tensor that an input of a concat shows, through views of other axes, and how it stands there; NULL
+ * where strides with contiguous rows cannot say that. */
+const bl_tensor *bl__layout_in_concat(const bl__node *concat, size_t input, bl_layout *layout);
 
 /* The node whose value a tensor shows, through views. */
 const bl__node *bl__fusion_shown(const bl_tensor *tensor);

@@ -93,6 +93,22 @@ static void set_layout(bl_layout *layout, const bl__operand *value)
         layout->stride[d] = value->stride[d];
 }
 
+/* Has a value stand by other strides than the contiguous ones; false without memory. */
+static bool set_strides(bl__lowering *l, const bl_tensor *tensor, const bl_layout *layout, bl__operand *value)
+{
+    size_t bytes = tensor->rank * sizeof(*layout->stride);
+    value->offset = layout->offset;
+    value->contiguous = bl__is_contiguous(tensor->rank, tensor->size, layout->stride);
+    if (value->contiguous)
+        return true;
+    int64_t *stride = bl__arena_take(&l->program->arena, bytes);
+    if (!stride)
+        return false;
+    memcpy(stride, layout->stride, bytes);
+    value->stride = stride;
+    return true;
+}
+
 /* The layout of a view's output, over its input's storage where strides can say it, else over a copy. */
 static void lower_view(bl__lowering *l, const bl__node *node)
 {
@@ -115,17 +131,8 @@ static void lower_view(bl__lowering *l, const bl__node *node)
     bl__operand *value = bl__value_of(l, output);
     if (!bl__contiguous_value(l, output, input->storage, value))
         return;
-    value->offset = to.offset;
-    value->contiguous = bl__is_contiguous(output->rank, output->size, to.stride);
-    if (!value->contiguous) {
-        int64_t *stride = bl__arena_take(&l->program->arena, output->rank * sizeof(*stride));
-        if (!stride) {
-            bl__lower_out_of_memory(l);
-            return;
-        }
-        memcpy(stride, to.stride, output->rank * sizeof(*stride));
-        value->stride = stride;
-    }
+    if (!set_strides(l, output, &to, value))
+        bl__lower_out_of_memory(l);
 }
 
 /* The values of the inputs as the kernel takes them: copied where they must be contiguous and are not. */
@@ -144,6 +151,7 @@ static bool gather_inputs(bl__lowering *l, const bl__node *node, const bl__kerne
 
 static bool make_outputs(bl__lowering *l, const bl__node *node, const bl__kernel *kernel)
 {
+    bl_layout layout;
     for (int i = 0; i < node->op->output_count; i++) {
         const bl_tensor *output = &node->outputs[i];
         bl__operand *value = bl__value_of(l, output);
@@ -153,6 +161,9 @@ static bool make_outputs(bl__lowering *l, const bl__node *node, const bl__kernel
         if (storage == SIZE_MAX || !bl__contiguous_value(l, output, storage, value))
             return false;
         value->unused = unused;
+        if ((kernel->flags & BL__ROWS_APART) && bl__layout_of_result(&l->fusion, node, i, &layout) &&
+            !set_strides(l, output, &layout, value))
+            return false;
         l->program->storages[storage].is_checked = l->used_outputs[node->id] >> i & 1;
         l->program->storages[storage].may_be_infinite = bl__recorded_infinite(node->op, bl__attributes(node));
     }
@@ -177,7 +188,21 @@ static bool add_op(bl__lowering *l, const bl__node *node, const bl__kernel *kern
     return instruction && (!op->compute || instruction->call.plan) && bl__note_single(l, node);
 }
 
-static void lower_op(bl__lowering *l, const bl__node *node)
+/* `concat`: where the op's results are parts, else NULL. */
+static bool add(bl__lowering *l, const bl__node *node, const bl__node *concat, const bl__kernel *kernel,
+                bl__operand **inputs)
+{
+    if (!concat)
+        return add_op(l, node, kernel, inputs);
+    void *attributes = bl__arena_take(&l->program->arena, node->op->attributes_size);
+    if (!attributes || !gather_inputs(l, node, kernel, inputs) ||
+        !make_outputs(l, concat, bl__kernel_of(l, BL__KEY_concat)))
+        return false;
+    memcpy(attributes, bl__attributes(node), node->op->attributes_size);
+    return bl__add_parts(l, concat, node, kernel, inputs, attributes, bl__value_of(l, &concat->outputs[0]));
+}
+
+static void lower_op(bl__lowering *l, const bl__node *node, const bl__node *concat)
 {
     const bl_op *op = node->op;
     const bl__kernel *kernel = op->compute ? &bl__user_kernel : bl__kernel_of(l, op->key);
@@ -188,7 +213,7 @@ static void lower_op(bl__lowering *l, const bl__node *node)
     bl__operand *few[4];
     size_t count = node->input_count;
     bl__operand **inputs = count <= 4 ? few : bl__allocate(l->allocator, count, sizeof(*inputs));
-    bool done = inputs && add_op(l, node, kernel, inputs);
+    bool done = inputs && add(l, node, concat, kernel, inputs);
     if (!done && bl__lowering_ok(l))
         bl__lower_out_of_memory(l);
     if (done && (op->flags & BL__OP_RANDOM))
@@ -233,12 +258,15 @@ void bl__lower_node(bl__lowering *l, const bl__node *node)
         lower_sum(l, node, bl__product_of(l, node));
         return;
     }
-    if (node->op->flags & BL_OP_LEAF)
+    uint32_t maker = node->op->key == BL__KEY_concat ? l->fusion.nodes[node->id].parts_of : 0;
+    if (maker)
+        lower_op(l, l->graph->nodes[maker - 1], node);
+    else if (node->op->flags & BL_OP_LEAF)
         bl__lower_leaf(l, node);
     else if (node->op->flags & BL_OP_EFFECT)
         bl__lower_effect(l, node);
     else if (node->op->view)
         lower_view(l, node);
     else
-        lower_op(l, node);
+        lower_op(l, node, NULL);
 }

@@ -55,7 +55,8 @@ typedef struct bl__lowering {
         *first_value; /* by node id: the index of its first output's value + 1; 0 when nothing needs it */
     uint8_t *used_outputs;                     /* by node id: bit i says that something uses output i */
     int64_t needed_count;                      /* nodes that something needs */
-    bool has_views, has_effects, has_products; /* among them */
+    bool has_views, has_effects, has_products; /* among them, ... */
+    bool has_several;                          /* ... and ops of several results */
     bool fuse;                                 /* whether any may run together */
     bool rewrite;                              /* whether fused ops may take places */
     size_t memory_budget;                      /* of the workspace */
@@ -146,6 +147,12 @@ size_t bl__product_inputs(bl__lowering *l, const bl__node *node, bl__operand **i
 bool bl__add_epilogue(bl__lowering *l, const bl__fusion_group *group, const bl__group *steps,
                       const char *name, bl__operand *const *inputs, bl__operand **outputs,
                       size_t output_count);
+
+/* ---- lower_parts.c ---- */
+
+/* Appends the instruction that computes an op's results into a concat, `output`; false without memory. */
+bool bl__add_parts(bl__lowering *l, const bl__node *concat, const bl__node *maker, const bl__kernel *kernel,
+                   bl__operand *const *inputs, const void *attributes, bl__operand *output);
 
 /* ---- lower_user.c ---- */
 

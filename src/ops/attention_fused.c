@@ -34,6 +34,11 @@ bl_tensor *bl__attention(bl_graph *graph, bl_tensor *const *inputs, size_t count
     return bl_apply(graph, &bl__op_attention, inputs, count, attributes);
 }
 
+/* What the derivatives are made from: the op's outputs, and a cotangent of each. */
+typedef struct known {
+    bl_tensor *result, *log_sum, *cotangent, *of_sum;
+} known;
+
 /* What w and the derivative by the scores are made of. */
 typedef struct slopes {
     bl_tensor *queries; /* scaled */
@@ -41,43 +46,40 @@ typedef struct slopes {
 } slopes;
 
 static slopes slopes_of(bl_graph *graph, bl_tensor *const *inputs, bl_tensor *mask,
-                        const bl__attention_attributes *attributes, bl_tensor *log_sum, bl_tensor *cotangent,
-                        bl_tensor *offset)
+                        const bl__attention_attributes *attributes, known at)
 {
     bl_tensor *k = inputs[BL__K], *v = inputs[BL__V];
+    bl_tensor *offset = bl_sub(bl_sum(bl_mul(at.cotangent, at.result), BL_AXES(-1), true), at.of_sum);
     slopes s = {.queries = bl_mul_scalar(inputs[BL__Q], attributes->scale)};
     bl__attention_scores scores = bl__attention_score(graph, s.queries, k, mask, attributes);
-    s.weights = bl__attention_only(bl_exp(bl_sub(bl__attention_masked(scores), log_sum)), scores.allowed, 0);
-    bl_tensor *by_weights = bl__attention_apply(cotangent, bl_transpose(v, -1, -2), bl__heads_of(cotangent));
+    s.weights =
+        bl__attention_only(bl_exp(bl_sub(bl__attention_masked(scores), at.log_sum)), scores.allowed, 0);
+    bl_tensor *by_weights =
+        bl__attention_apply(at.cotangent, bl_transpose(v, -1, -2), bl__heads_of(at.cotangent));
     s.by_scores = bl__attention_only(bl_mul(s.weights, bl_sub(by_weights, offset)), scores.allowed, 0);
     return s;
+}
+
+/* A cotangent of an output: zeros where nothing flows. */
+static bl_tensor *cotangent_of(const bl_vjp_call *call, int output)
+{
+    bl_tensor *like = call->outputs[output], *cotangent = call->cotangents[output];
+    return cotangent ? cotangent : bl_expand(bl__number_like(like, 0), bl_tensor_shape(like));
 }
 
 static void vjp(bl_vjp_call *call)
 {
     const bl__attention_attributes *attributes = call->attributes;
-    bl_tensor *y = call->outputs[RESULT], *log_sum = call->outputs[LOG_SUM];
-    bl_tensor *g = call->cotangents[RESULT], *h = call->cotangents[LOG_SUM];
-    if (!g)
-        g = bl_expand(bl__number_like(y, 0), bl_tensor_shape(y));
-    bl_tensor *offset = bl_sum(bl_mul(g, y), BL_AXES(-1), true);
-    if (h)
-        offset = bl_sub(offset, h);
-    bl_tensor *inputs[] = {call->inputs[BL__Q],
-                           call->inputs[BL__K],
-                           call->inputs[BL__V],
-                           log_sum,
-                           g,
-                           offset,
-                           attributes->masked ? call->inputs[MASK] : NULL};
-    bl_tensor *first =
-        bl_apply(call->graph, &bl__op_attention_backward, inputs, attributes->masked ? 7 : 6, attributes);
+    known at = {call->outputs[RESULT], call->outputs[LOG_SUM], cotangent_of(call, RESULT),
+                cotangent_of(call, LOG_SUM)};
+    bl_tensor *mask = attributes->masked ? call->inputs[MASK] : NULL;
+    bl_tensor *inputs[] = {call->inputs[BL__Q], call->inputs[BL__K], call->inputs[BL__V], at.log_sum,
+                           at.cotangent,        at.result,           at.of_sum,           mask};
+    bl_tensor *first = bl_apply(call->graph, &bl__op_attention_backward, inputs, mask ? 8 : 7, attributes);
     for (int i = BL__Q; i <= BL__V; i++)
         call->gradients[i] = bl_output(first, i);
-    if (attributes->masked && call->needed[MASK])
-        call->gradients[MASK] =
-            slopes_of(call->graph, call->inputs, call->inputs[MASK], attributes, log_sum, g, offset)
-                .by_scores;
+    if (mask && call->needed[MASK])
+        call->gradients[MASK] = slopes_of(call->graph, call->inputs, mask, attributes, at).by_scores;
 }
 
 /* The logarithms, [.., queries, 1]. */
@@ -140,7 +142,8 @@ const bl_op bl__op_attention = {.size = sizeof(bl_op),
 enum {
     SUMS = BL__V + 1, /* the logarithms */
     COTANGENT,
-    OFFSET, /* d */
+    OF_RESULT, /* y */
+    OF_SUMS,   /* a cotangent */
     BACKWARD_MASK
 };
 
@@ -148,8 +151,8 @@ static bl_status backward_infer(bl_infer_call *call)
 {
     bl__attention_shape shape;
     bl_status status = bl__attention_check(call, BACKWARD_MASK, &shape);
-    for (size_t i = SUMS; i <= OFFSET && status == BL_OK; i++) {
-        int64_t columns = i == COTANGENT ? shape.value_width : 1;
+    for (size_t i = SUMS; i <= OF_SUMS && status == BL_OK; i++) {
+        int64_t columns = i == COTANGENT || i == OF_RESULT ? shape.value_width : 1;
         bl_shape wanted = bl__attention_matrices(&shape, shape.heads, shape.queries, columns);
         status = bl__require_same(call, BL__Q, i);
         if (status == BL_OK && !bl_shape_equal(wanted, bl__shape_in(call, i)))
@@ -181,7 +184,8 @@ static void backward_decompose(bl_graph *graph, bl_tensor *const *inputs, size_t
     bl_tensor *mask = attributes->masked ? inputs[BACKWARD_MASK] : NULL;
     int64_t heads = bl__heads_of(g), groups = bl__heads_of(k);
     (void)input_count;
-    slopes s = slopes_of(graph, inputs, mask, attributes, inputs[SUMS], g, inputs[OFFSET]);
+    known at = {inputs[OF_RESULT], inputs[SUMS], g, inputs[OF_SUMS]};
+    slopes s = slopes_of(graph, inputs, mask, attributes, at);
     outputs[BL__Q] = bl_mul_scalar(bl__attention_apply(s.by_scores, k, heads), attributes->scale);
     outputs[BL__K] = contract(s.by_scores, s.queries, groups);
     outputs[BL__V] = contract(s.weights, g, groups);
@@ -197,18 +201,19 @@ static bl_tensor *backward_sample(bl_sampler *sampler)
                            s.v,
                            bl_sample_real(sampler, column, 0, 2),
                            bl_sample_real(sampler, s.result, -1, 1),
+                           bl_sample_real(sampler, s.result, -1, 1),
                            bl_sample_real(sampler, column, -1, 1),
                            s.options.mask};
     bl_tensor *first = bl_apply(bl_sampler_graph(sampler), &bl__op_attention_backward, inputs,
-                                s.options.mask ? 7 : 6, &attributes);
+                                s.options.mask ? 8 : 7, &attributes);
     return bl_output(first, (int)bl_sample_int(sampler, 0, 2));
 }
 
 const bl_op bl__op_attention_backward = {.size = sizeof(bl_op),
                                          .name = "attention_backward",
                                          .key = BL__KEY_attention_backward,
-                                         .min_inputs = 6,
-                                         .max_inputs = 7,
+                                         .min_inputs = 7,
+                                         .max_inputs = 8,
                                          .output_count = 3,
                                          .attributes_size = sizeof(bl__attention_attributes),
                                          .infer = backward_infer,

@@ -45,7 +45,7 @@ static bl_tensor *custom_gradient(bl_tensor *const *x)
     X(batch_norm, ("r:acd r:c r:c", "r:ac11111d r:c r:c", NULL, "----", NULL), bl_batch_norm(x[0], NULL, NULL, x[1], x[2], true)) \
     X(scaled_dot_product_attention, ("r:hqd r:hkd r:hke", "r:11111hqd r:11111hkd r:11111hke", "k=0 d=z", "----", "qe"), bl_scaled_dot_product_attention(x[0], x[1], x[2])) \
     X(attention, ("r:hqd r:hkd r:hke", "r:11111hqd r:11111hkd r:11111hke", "k=0 d=z", "----", "qe"), attention(&bl__op_attention, x, 3)) \
-    X(attention_backward, ("r:hqd r:hkd r:hke r:hq1 r:hqe r:hq1", "r:11111hqd r:11111hkd r:11111hke r:11111hq1 r:11111hqe r:11111hq1", "k=0 e=z", "-------", NULL), attention(&bl__op_attention_backward, x, 6)) \
+    X(attention_backward, ("r:hqd r:hkd r:hke r:hq1 r:hqe r:hqe r:hq1", "r:11111hqd r:11111hkd r:11111hke r:11111hq1 r:11111hqe r:11111hqe r:11111hq1", "k=0 e=z", "--------", NULL), attention(&bl__op_attention_backward, x, 7)) \
     X(rotary_embedding, ("r:atc n:t", "r:11111atc n:t", NULL, "-+-", NULL), bl_rotary_embedding(x[0], x[1])) \
     X(dropout, SAME, bl_dropout(x[0], 0.5, true, edge_random())) \
     X(stop_gradient, SAME, bl_stop_gradient(x[0])) \

@@ -2,25 +2,30 @@
  * gradients, without ever holding all logits.
  *
  * Rows are taken in blocks, classes in chunks, and a chunk's logits stand class by class, the block's rows
- * side by side in lanes. While they are in the cache they become powers exp(l - m), m being the row's largest
- * logit so far; of these are made the sum s, and sum_i exp(l_i - m) w_i, which is to become dx. Where m
- * grows, what is there is scaled to the new one. When a block has all its chunks, log-sum-exp, loss and dx of
- * each row follow, t being the target, s the label smoothing, and k what the row counts:
+ * side by side in lanes. While they are in the cache they become powers exp(l - m), m being one of the row's
+ * logits that none so far exceeds by much; of these are made their sum, and sum_i exp(l_i - m) w_i, which is
+ * to become dx. Where a logit exceeds m by more, it becomes m, and what is there is scaled to that. When a
+ * block has all its chunks, log-sum-exp, loss and dx of each row follow, t being the target, s the label
+ * smoothing, and k what the row counts:
  *
- *     lse = M + log sum     loss = lse - (1 - s) l_t - s / classes sum_i l_i
+ *     lse = m + log sum     loss = lse - (1 - s) l_t - s / classes sum_i l_i
  *     dx = k (sum_i exp(l_i - lse) w_i - (1 - s) w_t - s / classes sum_i w_i)
  *
- * If dw or db is wanted, the powers of the block are still there, and a factor for each row and chunk, made
- * of the m that it was raised with, makes them k exp(l - lse); (1 - s) k is taken off at the target and
- * s / classes k everywhere. Then dw += dl^T x. So a block reads the weight once, and dw goes by once.
+ * If dw or db is wanted, the powers of the block are still there. With the sum known, k exp(l - lse) is
+ * f exp(l - m), where f is one number for a row: x takes it over, so that a product gives dw. What else comes
+ * off the gradient of a logit, (1 - s) k at the target and s / classes k everywhere, is rows of x again:
+ *
+ *     dw = sum_rows exp(l - m) (f x) - (1 - s) sum_rows of target k x - s / classes sum_rows k x
+ *
+ * So a block reads the weight once, dw goes by once, and gradients of logits never exist.
  *
  * All three products take the weight, the powers and x as they lie (direct_product.h): a block has too few
  * rows to be worth packing the weight for, and its chunks fit the second cache.
  *
- * Runs of chunks are the parts that threads share. Each part has m, s and dx of its own, and adds to its own
- * rows of dw, block after block; the former are put together in the order of parts. Blocks, chunks and parts
- * depend on shapes alone, and not on what is wanted, so the bits of the loss do not either. Rows whose target
- * does not count are not computed. */
+ * Runs of chunks are the parts that threads share. Each part has m, sum and dx of its own, and adds to its
+ * own rows of dw, block after block; the former are put together in the order of parts. Blocks, chunks and
+ * parts depend on shapes alone, and not on what is wanted, so the bits of the loss do not either. Rows whose
+ * target does not count are not computed. */
 #include "cpu/linear_cross_entropy.h"
 #include "bowline/ops.h"
 #include "cpu/flops.h"
@@ -36,7 +41,6 @@ enum {
     CHUNK_LEAST = 48, /* ... but not fewer than this */
     CHUNK_UNIT = 24,  /* what a product takes at once, in any set */
     WEIGHT_BYTES = 160 * 1024,
-    PARTS = 8,       /* at most */
     ROWS_LEAST = 48, /* of a block, which has fewer than BL__ENTROPY_ROWS where they would have more bytes */
     ROW_BYTES = 128 * 1024,
     LANE_BYTES = 64 /* lanes of a block fill such pieces, vectors of any set */
@@ -81,7 +85,7 @@ static void cut(bl__entropy_plan *plan)
     int64_t chunk = fitting(WEIGHT_BYTES, row_bytes, CHUNK_LEAST, CHUNK, CHUNK_UNIT), unit = lane_unit(plan);
     plan->chunk = even_piece(plan->classes, chunk, CHUNK_UNIT);
     plan->chunks = (plan->classes + plan->chunk - 1) / plan->chunk;
-    plan->parts = plan->chunks < PARTS ? plan->chunks : PARTS;
+    plan->parts = plan->chunks < BL__ENTROPY_PARTS ? plan->chunks : BL__ENTROPY_PARTS;
     int64_t rows = fitting(ROW_BYTES, row_bytes, ROWS_LEAST, BL__ENTROPY_ROWS, unit);
     rows = fitting(BLOCK_BYTES, (double)(plan->chunks * plan->chunk) * (double)plan->bytes, unit, rows, unit);
     plan->block = even_piece(plan->rows, rows, unit);
@@ -98,16 +102,18 @@ static size_t take(size_t *scratch_bytes, int64_t count, size_t bytes)
 static void lay_out(bl__entropy_plan *plan, int workers, size_t *scratch_bytes)
 {
     int64_t kept = plan->keeps_powers ? plan->chunks : workers; /* chunks of powers */
+    int64_t elements = plan->block * plan->width;
     plan->rows_at = take(scratch_bytes, plan->block, sizeof(bl__entropy_row));
-    plan->x_at = take(scratch_bytes, plan->block * plan->width, plan->bytes);
-    plan->turned_at = take(scratch_bytes, plan->block * plan->width, plan->bytes);
+    plan->x_at = take(scratch_bytes, elements, plan->bytes);
+    plan->turned_at = take(scratch_bytes, elements, plan->bytes);
     plan->pieces_at = take(scratch_bytes, plan->parts * plan->block, sizeof(bl__entropy_piece));
     plan->mosts_at = take(scratch_bytes, plan->keeps_powers ? plan->chunks * plan->block : 0, sizeof(double));
     plan->powers_at = take(scratch_bytes, kept * plan->block * plan->chunk, plan->bytes);
-    plan->dx_at =
-        take(scratch_bytes, plan->wants_dx ? plan->parts * plan->block * plan->width : 0, plan->bytes);
+    plan->dx_at = take(scratch_bytes, plan->wants_dx ? plan->parts * elements : 0, plan->bytes);
     plan->sums_at =
         take(scratch_bytes, plan->smooths && plan->wants_dx ? plan->parts * plan->width : 0, sizeof(double));
+    plan->scaled_at = take(scratch_bytes, plan->wants_dw ? workers * elements : 0, plan->bytes);
+    plan->shift_at = take(scratch_bytes, plan->smooths && plan->wants_dw ? plan->width : 0, sizeof(double));
 }
 
 /* What the logits' product takes, about. */
@@ -129,7 +135,6 @@ static bl_status prepare(bl__call *call, bl__arena *arena, size_t *scratch_bytes
         return BL_ERR_MEMORY;
     *plan = (bl__entropy_plan){.f = x->dtype == BL_F32 ? &BL__ENTROPY_FUNCTIONS(f32)
                                                        : &BL__ENTROPY_FUNCTIONS(f64),
-                               .exp_tile = BL__TILES(exp)[x->dtype],
                                .bytes = bl_dtype_size((bl_dtype)x->dtype),
                                .rows = x->size[0],
                                .width = x->size[1],
@@ -164,6 +169,8 @@ static bl__entropy_block open_block(const bl__call *call)
                                .powers = scratch + plan->powers_at,
                                .dx = scratch + plan->dx_at,
                                .sums = (double *)(void *)(scratch + plan->sums_at),
+                               .scaled = scratch + plan->scaled_at,
+                               .shift = (double *)(void *)(scratch + plan->shift_at),
                                .first = true};
 }
 
@@ -177,7 +184,7 @@ static double row_weight(const bl__call *call, int64_t row)
 static double finish_row(const bl__entropy_block *b, int64_t r, double label_smoothing)
 {
     const bl__entropy_plan *plan = b->plan;
-    bl__entropy_row *row = &b->rows[r];
+    const bl__entropy_row *row = &b->rows[r];
     bl__entropy_piece *pieces = b->pieces + r;
     int64_t end = plan->parts * plan->block;
     double most = pieces[0].most, sum = 0, total = 0;
@@ -188,10 +195,8 @@ static double finish_row(const bl__entropy_block *b, int64_t r, double label_smo
         sum += pieces[p].sum * pieces[p].factor;
         total += pieces[p].total;
     }
-    row->most = most;
-    row->part = row->share / sum;
     for (int64_t p = 0; p < end; p += plan->block)
-        pieces[p].factor *= row->part;
+        pieces[p].factor *= row->share / sum;
     double whole = log(sum) + most, loss = log(sum) + (most - row->target_logit);
     if (label_smoothing > 0) /* apart, since the target's logit may be -infinity */
         loss = (label_smoothing < 1 ? (1 - label_smoothing) * loss : 0) +
@@ -229,8 +234,8 @@ static void fill_block(const bl__call *call, bl__entropy_block *b, int64_t *next
     plan->f->turn(b->count, b->lanes, plan->width, b->x, b->turned);
 }
 
-/* Losses of the block's rows and their dx; the losses' sum. */
-static double finish_block(const bl__call *call, const bl__entropy_block *b)
+/* Losses of the block's rows; their sum. */
+static double finish_losses(const bl__call *call, const bl__entropy_block *b)
 {
     const bl__linear_cross_entropy_attributes *attributes = call->attributes;
     double total = 0;
@@ -240,10 +245,46 @@ static double finish_block(const bl__call *call, const bl__entropy_block *b)
         total += loss;
         if (attributes->reduction == BL_REDUCE_NONE && !call->outputs[BL__ENTROPY_LOSS]->unused)
             store(call->outputs[BL__ENTROPY_LOSS], b->rows[r].place, loss);
-        if (b->plan->wants_dx)
-            bl__entropy_finish_dx(call, b, r);
     }
     return total;
+}
+
+/* What smoothed labels take off all rows of dw and off db. */
+static void find_shifts(const bl__call *call, bl__entropy_block *b)
+{
+    const bl__entropy_plan *plan = b->plan;
+    const bl__linear_cross_entropy_attributes *attributes = call->attributes;
+    b->bias_shift = 0;
+    for (int64_t i = 0; i < plan->width && plan->wants_dw; i++)
+        b->shift[i] = 0;
+    for (int64_t r = 0; r < b->count; r++) {
+        double share = b->rows[r].share * attributes->label_smoothing / (double)plan->classes;
+        b->bias_shift += share;
+        if (plan->wants_dw)
+            plan->f->add_wide(plan->width, b->shift, bl__at(b->x, plan->bytes, r * plan->width), share);
+    }
+}
+
+/* A part of the classes, or after them of the rows, of which some are done while the last classes are. */
+static void flow_or_finish(const bl__call *call, const void *work, int64_t part, int worker)
+{
+    const bl__entropy_block *b = work;
+    int64_t flows = b->plan->keeps_powers ? b->plan->parts : 0;
+    if (part < flows)
+        bl__entropy_flow(call, b, part, worker);
+    else
+        bl__entropy_finish(call, b, part - flows);
+}
+
+/* The gradients of a block whose losses are known. */
+static void flow(const bl__call *call, bl__entropy_block *b)
+{
+    const bl__entropy_plan *plan = b->plan;
+    if (plan->smooths && plan->keeps_powers)
+        find_shifts(call, b);
+    int64_t parts = (plan->keeps_powers ? plan->parts : 0) + (plan->wants_dx ? BL__ENTROPY_PARTS : 0);
+    if (parts > 0)
+        bl__parallel(call, plan->pays, parts, flow_or_finish, b);
 }
 
 static int64_t count_rows(const bl__call *call)
@@ -285,23 +326,22 @@ static bl_status run(const bl__call *call)
     for (int64_t next = 0, done = 0; done < counted; done += b.count, b.first = false) {
         fill_block(call, &b, &next, mean ? 1 / (double)counted : 1);
         bl__parallel(call, plan->pays, plan->parts, bl__entropy_raise, &b);
-        total += finish_block(call, &b);
-        if (plan->keeps_powers)
-            bl__parallel(call, plan->pays, plan->parts, bl__entropy_flow, &b);
+        total += finish_losses(call, &b);
+        flow(call, &b);
     }
     if (attributes->reduction != BL_REDUCE_NONE && !call->outputs[BL__ENTROPY_LOSS]->unused)
         store(call->outputs[BL__ENTROPY_LOSS], 0, mean ? total / (double)counted : total);
     return BL_OK;
 }
 
-/* For each logit its product, a bias, and the maximum, difference, exp and sum; for each of its gradients a
- * product and a difference, and where they go on. Rows that do not count are known at run only. */
+/* For each logit its product, a bias, and the maximum, difference, exp and sum; where its gradient is wanted,
+ * what that adds to dx, dw and db. Rows that do not count are known at run only. */
 static int64_t flops(const bl__call *call)
 {
     const bl__entropy_plan *plan = call->plan;
     int64_t product = bl__times(2, plan->width), each = bl__plus(product, 4 + plan->biased);
-    if (plan->wants_dx || plan->keeps_powers)
-        each = bl__plus(each, 2 + plan->wants_db);
+    if (plan->wants_db)
+        each = bl__plus(each, 2);
     each = bl__plus(each, bl__times(product, plan->wants_dx + plan->wants_dw));
     return bl__times(bl__times(plan->rows, plan->classes), each);
 }

@@ -5,7 +5,6 @@
 
 #include "cpu/gemm.h"
 #include "cpu/loop.h"
-#include "cpu/tile.h"
 
 enum {
     BL__ENTROPY_X,
@@ -16,7 +15,8 @@ enum {
     BL__ENTROPY_DX,
     BL__ENTROPY_DW,
     BL__ENTROPY_DB,
-    BL__ENTROPY_ROWS = 128 /* of a block at most */
+    BL__ENTROPY_ROWS = 128, /* of a block at most */
+    BL__ENTROPY_PARTS = 8   /* of classes at most, and of rows */
 };
 
 /* Of one row in one part. */
@@ -31,34 +31,36 @@ typedef struct bl__entropy_row {
     int64_t place; /* among all rows */
     int64_t target;
     double target_logit;
-    double share;      /* k */
-    double most, part; /* M; k / sum */
+    double share; /* k */
 } bl__entropy_row;
 
 /* Loops over rows, of the width or of a block's lanes, in one dtype. */
 typedef struct bl__entropy_functions {
     /* A chunk's rows of logits, to which the bias (NULL: none) is added, become powers. Goes on with the
-     * lanes' pieces; scales[lane] receives what made of the old `most` is to be multiplied with. */
-    void (*powers)(int64_t n, int64_t lanes, void *logits, const void *bias, bl__entropy_piece *pieces,
-                   double *scales, bool totals, bl__tile exp_tile);
-    /* Powers to the gradients of their logits: factor * power - shift of each lane. */
-    void (*gradients)(int64_t n, int64_t lanes, void *powers, const double *factors, const double *shifts);
+     * lanes' pieces. Whether `most` moved anywhere: scales[lane] receives what made of the old one is to be
+     * multiplied with. */
+    bool (*powers)(int64_t n, int64_t lanes, void *logits, const void *bias, bl__entropy_piece *pieces,
+                   double *scales);
+    /* Adds them up, before they are powers. */
+    void (*add_totals)(int64_t n, int64_t lanes, const void *logits, const void *bias,
+                       bl__entropy_piece *pieces);
+    void (*rescale)(int64_t n, int64_t lanes, void *powers, const double *scales);
+    /* To each of n sums the first `count` lanes of its row, times their factors. */
+    void (*add_sums)(int64_t n, int64_t lanes, int64_t count, void *sums, const void *powers,
+                     const double *factors);
     double (*get)(const void *from, int64_t i);
     void (*less)(void *from, int64_t i, double amount);
     /* Rows to lanes; those beyond are 0. */
     void (*turn)(int64_t rows, int64_t lanes, int64_t width, const void *x, void *turned);
-    void (*scale)(int64_t n, void *row, double factor);
-    void (*add)(int64_t n, void *sum, const void *row, double factor); /* sum += factor row */
-    /* To each of n sums the first `count` lanes of its row. */
-    void (*add_sums)(int64_t n, int64_t lanes, int64_t count, void *sums, const void *rows);
-    void (*add_wide)(int64_t n, double *sum, const void *row);
+    void (*scale)(int64_t n, void *to, const void *row, double factor); /* to = factor row */
+    void (*add)(int64_t n, void *sum, const void *row, double factor);  /* sum += factor row */
+    void (*add_wide)(int64_t n, double *sum, const void *row, double factor);
     void (*subtract_wide)(int64_t n, void *sum, const double *row, double factor);
     void (*product)(const bl__product *product, const void *a, const void *b, void *c); /* direct_product.h */
 } bl__entropy_functions;
 
 typedef struct bl__entropy_plan {
     const bl__entropy_functions *f;
-    bl__tile exp_tile;
     size_t bytes;
     int64_t rows, width, classes;
     int64_t block, chunk, chunks, parts;
@@ -66,6 +68,7 @@ typedef struct bl__entropy_plan {
     bool biased, weighted, smooths;
     bool pays;
     size_t rows_at, x_at, turned_at, pieces_at, mosts_at, powers_at, dx_at, sums_at; /* in the scratch */
+    size_t scaled_at, shift_at;
 } bl__entropy_plan;
 
 /* What the parts of a block work on. `first` says that no block was before it. */
@@ -76,19 +79,22 @@ typedef struct bl__entropy_block {
     bl__entropy_piece *pieces; /* of the parts, `plan->block` rows each */
     double *mosts;             /* of the chunks, likewise: those that their powers are of */
     char *powers, *dx;
-    double *sums; /* of the weight's rows in each part */
+    double *sums;      /* of the weight's rows in each part */
+    char *scaled;      /* [count, width] of each worker: x times a part's factors */
+    double *shift;     /* [width]: what comes off each row of dw where labels are smoothed */
+    double bias_shift; /* and off db */
     int64_t count, lanes;
     bool first;
 } bl__entropy_block;
 
-/* Parts of an instruction (parallel.h) whose work is a block: its logits become powers, and what is to become
- * dx is summed; and when all losses are known, powers become gradients of logits, and are added to dw and
- * db. */
+/* A part of the instruction (parallel.h) whose work is a block: its logits become powers, and what is to
+ * become dx is summed. */
 void bl__entropy_raise(const bl__call *call, const void *work, int64_t part, int worker);
-void bl__entropy_flow(const bl__call *call, const void *work, int64_t part, int worker);
 
-/* A row's dx, to where it belongs. */
-void bl__entropy_finish_dx(const bl__call *call, const bl__entropy_block *b, int64_t r);
+/* When all pieces have their factors: a part of the block's powers is added to dw and db; and dx of one of
+ * BL__ENTROPY_PARTS parts of its rows goes to where it belongs. */
+void bl__entropy_flow(const bl__call *call, const bl__entropy_block *b, int64_t part, int worker);
+void bl__entropy_finish(const bl__call *call, const bl__entropy_block *b, int64_t part);
 
 /* Chunk c's number of classes. */
 static inline int64_t bl__entropy_chunk_width(const bl__entropy_plan *plan, int64_t c)

@@ -35,15 +35,21 @@ static void multiply_logits(const bl__call *call, const bl__entropy_block *b, in
     }
 }
 
-/* Powers times the weight's rows, added to a part's dx after it is scaled. */
-static void add_to_dx(const bl__call *call, const bl__entropy_block *b, int64_t begin, int64_t n,
-                      const char *powers, const double *scales, bool add, char *dx)
+static void rescale_dx(const bl__entropy_block *b, const double *scales, char *dx)
 {
     const bl__entropy_plan *plan = b->plan;
-    for (int64_t r = 0; r < b->count && add; r++) {
+    for (int64_t r = 0; r < b->count; r++) {
+        char *row = bl__at(dx, plan->bytes, r * plan->width);
         if (scales[r] != 1)
-            plan->f->scale(plan->width, bl__at(dx, plan->bytes, r * plan->width), scales[r]);
+            plan->f->scale(plan->width, row, row, scales[r]);
     }
+}
+
+/* Powers times the weight's rows, which become a part's dx or are added to it. */
+static void add_to_dx(const bl__call *call, const bl__entropy_block *b, int64_t begin, int64_t n,
+                      const char *powers, bool add, char *dx)
+{
+    const bl__entropy_plan *plan = b->plan;
     bl__product product = {.m = b->count,
                            .n = plan->width,
                            .k = n,
@@ -58,7 +64,8 @@ static void add_weights(const bl__call *call, const bl__entropy_plan *plan, int6
                         double *sums)
 {
     for (int64_t i = begin; i < begin + n; i++)
-        plan->f->add_wide(plan->width, sums, bl__entropy_row_at(plan, call->inputs[BL__ENTROPY_WEIGHT], i));
+        plan->f->add_wide(plan->width, sums, bl__entropy_row_at(plan, call->inputs[BL__ENTROPY_WEIGHT], i),
+                          1);
 }
 
 static void begin_part(const bl__entropy_block *b, bl__entropy_piece *pieces, double *sums)
@@ -84,17 +91,22 @@ void bl__entropy_raise(const bl__call *call, const void *work, int64_t part, int
         char *powers = bl__entropy_powers(b, plan->keeps_powers ? c : worker);
         multiply_logits(call, b, begin, n, powers);
         const void *bias = plan->biased ? bl__at_const(bias_of(call), plan->bytes, begin) : NULL;
-        plan->f->powers(n, b->lanes, powers, bias, pieces, scales, plan->smooths, plan->exp_tile);
+        if (plan->smooths)
+            plan->f->add_totals(n, b->lanes, powers, bias, pieces);
+        bool moved = plan->f->powers(n, b->lanes, powers, bias, pieces, scales);
         for (int64_t r = 0; r < b->lanes && plan->keeps_powers; r++)
             b->mosts[c * plan->block + r] = pieces[r].most;
+        if (plan->wants_dx && moved && c > first)
+            rescale_dx(b, scales, dx);
         if (plan->wants_dx)
-            add_to_dx(call, b, begin, n, powers, scales, c > first, dx);
+            add_to_dx(call, b, begin, n, powers, c > first, dx);
         if (sums)
             add_weights(call, plan, begin, n, sums);
     }
 }
 
-void bl__entropy_finish_dx(const bl__call *call, const bl__entropy_block *b, int64_t r)
+/* A row's dx, to where it belongs. */
+static void finish_dx(const bl__call *call, const bl__entropy_block *b, int64_t r)
 {
     const bl__entropy_plan *plan = b->plan;
     const bl__linear_cross_entropy_attributes *attributes = call->attributes;
@@ -102,16 +114,21 @@ void bl__entropy_finish_dx(const bl__call *call, const bl__entropy_block *b, int
     int64_t width = plan->width;
     double smoothing = attributes->label_smoothing;
     char *sum = bl__entropy_row_at(plan, call->outputs[BL__ENTROPY_DX], row->place);
-    if (width == 0)
-        return;
-    bl__zero(sum, (size_t)width * plan->bytes);
     for (int64_t part = 0; part < plan->parts; part++) {
         int64_t at = part * plan->block + r;
-        plan->f->add(width, sum, bl__at(b->dx, plan->bytes, at * width), b->pieces[at].factor);
+        (part > 0 ? plan->f->add : plan->f->scale)(width, sum, bl__at(b->dx, plan->bytes, at * width),
+                                                   b->pieces[at].factor);
     }
     plan->f->add(width, sum, bl__entropy_row_at(plan, call->inputs[BL__ENTROPY_WEIGHT], row->target),
                  -row->share * (1 - smoothing));
     for (int64_t part = 0; part < plan->parts && plan->smooths; part++)
         plan->f->subtract_wide(width, sum, b->sums + part * width,
                                row->share * smoothing / (double)plan->classes);
+}
+
+void bl__entropy_finish(const bl__call *call, const bl__entropy_block *b, int64_t part)
+{
+    int64_t end = (part + 1) * b->count / BL__ENTROPY_PARTS;
+    for (int64_t r = part * b->count / BL__ENTROPY_PARTS; r < end; r++)
+        finish_dx(call, b, r);
 }

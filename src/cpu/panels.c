@@ -39,7 +39,7 @@ enum {
             vector_##name square[LANES_##name];                                                             \
             for (int64_t j = 0; j < LANES_##name; j++)                                                      \
                 square[j] = j < columns ? load_##name(b + j * step + k, depth - k) : zero_##name();         \
-            bl__turn_##name(square);                                                                        \
+            bl__turn_square_##name(square);                                                                 \
             for (int64_t i = 0; i < LANES_##name && i < depth - k; i++)                                     \
                 store_##name(panel + (k + i) * row, LANES_##name, square[i]);                               \
         }                                                                                                   \

@@ -114,7 +114,7 @@ static inline double bl__largest_lane_f64(__m256d x)
 
 /* The vectors are the rows of a square, which is turned over: pairs of rows are interleaved, then pairs of
  * pairs, and then halves change places. */
-static inline void bl__turn_f32(__m256 *x)
+static inline void bl__turn_square_f32(__m256 *x)
 {
     __m256 pair[8], four[8];
     for (int i = 0; i < 8; i += 2) {
@@ -133,7 +133,7 @@ static inline void bl__turn_f32(__m256 *x)
     }
 }
 
-static inline void bl__turn_f64(__m256d *x)
+static inline void bl__turn_square_f64(__m256d *x)
 {
     __m256d pair[4];
     for (int i = 0; i < 4; i += 2) {

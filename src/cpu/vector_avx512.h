@@ -85,7 +85,7 @@ static inline __m512 bl__square_rest_f32(__m512 x, __m512 square)
 
 /* The vectors are the rows of a square, which is turned over: pairs of rows are interleaved, then pairs of
  * pairs, and then quarters change places. */
-static inline void bl__turn_f32(__m512 *x)
+static inline void bl__turn_square_f32(__m512 *x)
 {
     __m512 pair[16], four[16];
     for (int i = 0; i < 16; i += 2) {
@@ -111,7 +111,7 @@ static inline void bl__turn_f32(__m512 *x)
     }
 }
 
-static inline void bl__turn_f64(__m512d *x)
+static inline void bl__turn_square_f64(__m512d *x)
 {
     __m512d pair[8];
     for (int i = 0; i < 8; i += 2) {

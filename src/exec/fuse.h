@@ -4,6 +4,7 @@
 
 #include "cpu/elementwise.h"
 #include "cpu/kernel_set.h"
+#include "exec/script.h"
 #include "graph/graph.h"
 
 /* Element-wise nodes of one shape that run as one instruction, where the last of them stands, the sum of one
@@ -53,7 +54,7 @@ typedef struct bl__fusion {
     const bl_allocator *allocator;
     const bl__kernel_set *kernels;
     bl__known_tile known[BL__KNOWN_TILES];
-    bl__fusion_node *nodes; /* by id */
+    bl__fusion_node *nodes; /* by id; NULL where nothing is known of any */
     size_t node_count;
     bl__fusion_group *groups;
     size_t group_count, group_capacity;
@@ -67,11 +68,12 @@ typedef struct bl__fusion_source {
     size_t node_count;
     bl_tensor *const *outputs;
     size_t output_count;
-    bool has_views;    /* some are needed, ... */
-    bool has_products; /* ... or matrix products */
-    bool widens;       /* f32 is computed in f64 */
-    bool alone;        /* every node runs alone, ... */
-    bool joins;        /* ... but for products, which are computed into what they are added to */
+    const bl__scripts *scripts; /* whose nodes belong to no group */
+    bool has_views;             /* some are needed, ... */
+    bool has_products;          /* ... or matrix products */
+    bool widens;                /* f32 is computed in f64 */
+    bool alone;                 /* every node runs alone, ... */
+    bool joins;                 /* ... but for products, which are computed into what they are added to */
 } bl__fusion_source;
 
 /* Finds the products that are to be computed into what they are added to (accumulate.c). `uses`: how often
@@ -80,6 +82,13 @@ void bl__join_products(bl__fusion *fusion, const bl__fusion_source *source, cons
 
 /* Finds the products that groups go on with in one instruction (epilogue.c); false without memory. */
 bool bl__join_epilogues(bl__fusion *fusion, const bl__fusion_source *source, const uint32_t *uses);
+
+/* What is known of a node. */
+static inline const bl__fusion_node *bl__fusion_at(const bl__fusion *fusion, int64_t id)
+{
+    static const bl__fusion_node nothing = {.group = 0};
+    return fusion->nodes ? &fusion->nodes[id] : &nothing;
+}
 
 /* The node whose value a tensor shows, through views. */
 const bl__node *bl__fusion_shown(const bl_tensor *tensor);

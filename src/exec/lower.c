@@ -229,7 +229,7 @@ static void lower_sum(bl__lowering *l, const bl__node *sum, const bl__node *prod
 
 void bl__lower_node(bl__lowering *l, const bl__node *node)
 {
-    if (l->fusion.nodes[node->id].product) {
+    if (bl__fusion_at(&l->fusion, node->id)->product) {
         lower_sum(l, node, bl__product_of(l, node));
         return;
     }

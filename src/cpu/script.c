@@ -1,24 +1,6 @@
 /* Running scripts: see script.h. */
 #include "cpu/script.h"
 
-bl__script_code bl__script_code_of(int key)
-{
-    switch (key) {
-    case BL__KEY_add:
-        return BL__SCRIPT_ADD;
-    case BL__KEY_sub:
-        return BL__SCRIPT_SUB;
-    case BL__KEY_mul:
-        return BL__SCRIPT_MUL;
-    case BL__KEY_div:
-        return BL__SCRIPT_DIV;
-    case BL__KEY_neg:
-        return BL__SCRIPT_NEG;
-    default:
-        return BL__SCRIPT_CALL;
-    }
-}
-
 /* The steps over cells of type T; the arithmetic is that of the tile functions. */
 #define DEFINE(name, T)                                                                          \
     static void take_steps_##name(const bl__script *script, T *cell)                             \

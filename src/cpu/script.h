@@ -40,7 +40,23 @@ typedef struct bl__script {
 } bl__script;
 
 /* The code of an op, BL__SCRIPT_CALL for most. */
-bl__script_code bl__script_code_of(int key);
+static inline bl__script_code bl__script_code_of(int key)
+{
+    switch (key) {
+    case BL__KEY_add:
+        return BL__SCRIPT_ADD;
+    case BL__KEY_sub:
+        return BL__SCRIPT_SUB;
+    case BL__KEY_mul:
+        return BL__SCRIPT_MUL;
+    case BL__KEY_div:
+        return BL__SCRIPT_DIV;
+    case BL__KEY_neg:
+        return BL__SCRIPT_NEG;
+    default:
+        return BL__SCRIPT_CALL;
+    }
+}
 
 extern const bl__kernel bl__kernel_script;
 

@@ -38,41 +38,49 @@ static bool make_marks(bl__lowering *l, bl_tensor *const *outputs, size_t count)
 }
 
 /* Notes a use of a tensor; the first one that is seen is its last. */
-static inline void mark_tensor(const bl__lowering *l, const bl_tensor *tensor, uint32_t use)
+static inline void mark_tensor(uint32_t *last_use, uint8_t *used_outputs, const bl_tensor *tensor,
+                               uint32_t use)
 {
     uint32_t id = tensor->node->id;
-    if (!l->first_value[id])
-        l->first_value[id] = use;
-    l->used_outputs[id] |= (uint8_t)(1u << tensor->output);
+    if (!last_use[id])
+        last_use[id] = use;
+    used_outputs[id] |= (uint8_t)(1u << tensor->output);
 }
 
 /* Marks the nodes that the outputs need, none being marked: ids are a topological order, so one sweep down
  * does it. */
 static void mark_needed(bl__lowering *l, bl_tensor *const *outputs, size_t count)
 {
-    for (size_t i = 0; i < count; i++)
-        mark_tensor(l, outputs[i], UINT32_MAX);
     bl__node *const *nodes = l->graph->nodes;
+    uint32_t *last_use = l->first_value;
+    uint8_t *used = l->used_outputs;
     bool views = false, effects = false, products = false, more = false;
-    l->needed_count = l->number_count = 0;
+    int64_t needed = 0, numbers = 0;
+    for (size_t i = 0; i < count; i++)
+        mark_tensor(last_use, used, outputs[i], UINT32_MAX);
     for (int64_t id = l->node_count - 1; id >= 0; id--) {
-        if (!l->first_value[id])
+        if (!last_use[id])
             continue;
         const bl__node *node = nodes[id];
         const bl_op *op = node->op;
+        if (op->flags & BL_OP_ELEMENTWISE) {
+            numbers += node->outputs[0].count == 1;
+        } else {
+            effects |= (op->flags & BL_OP_EFFECT) != 0;
+            products |= op->key == BL__KEY_matmul;
+            more |= bl__is_more_than_elementwise(op);
+        }
         views |= op->view != NULL;
-        effects |= (op->flags & BL_OP_EFFECT) != 0;
-        products |= op->key == BL__KEY_matmul;
-        more |= bl__is_more_than_elementwise(op);
-        l->number_count += (op->flags & BL_OP_ELEMENTWISE) && node->outputs[0].count == 1;
         for (uint32_t i = 0; i < node->input_count; i++)
-            mark_tensor(l, node->inputs[i], node->id + 1);
-        l->needed_count++;
+            mark_tensor(last_use, used, node->inputs[i], node->id + 1);
+        needed++;
     }
     l->has_views = views;
     l->has_effects = effects;
     l->has_products = products;
     l->has_more = more;
+    l->needed_count = needed;
+    l->number_count = numbers;
 }
 
 /* Has fused ops take the places of what is spelled out; false without memory. */

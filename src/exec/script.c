@@ -19,11 +19,12 @@ enum {
 typedef struct finder {
     bl__lowering *l;
     bl__scripts *found;
-    uint32_t *cells;        /* by node id: the cell of its value in the open script, + 1; 0 for none */
-    bl__script_step *steps; /* of all scripts */
-    bl__script_call *calls; /* of the open one */
-    uint32_t *unused;       /* cells that are free again */
-    size_t step_begin, step_count, call_count, call_capacity, unused_count, unused_capacity;
+    const uint32_t *last_use; /* by node id: the last node that uses it, + 1 */
+    uint32_t *cells;          /* by node id: the cell of its value in the open script, + 1; 0 for none */
+    bl__script_step *steps;   /* of all scripts */
+    bl__script_call *calls;   /* of the open one */
+    uint32_t *unused;         /* cells that are free again */
+    size_t step_count, call_count, call_capacity, unused_count, unused_capacity;
     bl__scripted open; /* first < 0: none is */
 } finder;
 
@@ -60,41 +61,38 @@ static bl__tile tile_of(bl__lowering *l, const bl__node *node)
                        bl__lower_dtype(l, (bl_dtype)node->outputs[0].dtype));
 }
 
-/* Whether a node is a step: of one number, from numbers of its dtype, which a tile function computes. A sum
- * of matrix products is left to them. */
-static inline bool is_step(bl__lowering *l, const bl__node *node)
+/* Whether a script may take an input: of the dtype, and the first output of its node, as a node has one cell.
+ * A sum of matrix products is left to them. */
+static inline bool can_take(const bl__lowering *l, const bl_tensor *input, uint8_t dtype)
+{
+    return input->dtype == dtype && input->output == 0 &&
+           !(l->has_products && (input->node->op->view || input->node->op->key == BL__KEY_matmul));
+}
+
+/* Whether a node can be a step with a call of its tile function. */
+static bool can_call(bl__lowering *l, const bl__node *node)
 {
     const bl_op *op = node->op;
+    return !op->view && !op->compute && op->output_count == 1 && node->input_count > 0 &&
+           node->input_count <= BL__TILE_INPUTS && tile_of(l, node) != NULL;
+}
+
+/* Whether a node is a step of a code: element-wise, of one number, from numbers of its dtype. */
+static inline bool is_step(bl__lowering *l, const bl__node *node, bl__script_code code)
+{
     const bl_tensor *output = &node->outputs[0];
-    if (!(op->flags & BL_OP_ELEMENTWISE) || output->count != 1 || op->view || op->compute ||
-        op->output_count != 1 || node->input_count == 0 || node->input_count > BL__TILE_INPUTS ||
-        (output->dtype != BL_F32 && output->dtype != BL_F64))
+    uint8_t dtype = output->dtype;
+    if (!(node->op->flags & BL_OP_ELEMENTWISE) || output->count != 1 || (dtype != BL_F32 && dtype != BL_F64))
         return false;
-    for (uint32_t i = 0; i < node->input_count; i++) {
-        const bl_tensor *input = node->inputs[i];
-        const bl_op *maker = input->node->op;
-        if (input->dtype != output->dtype || input->count != 1 || maker->output_count != 1 ||
-            (l->has_products && (maker->view || maker->key == BL__KEY_matmul)))
-            return false;
-    }
-    return tile_of(l, node) != NULL;
+    if (code != BL__SCRIPT_CALL && node->input_count == 2)
+        return can_take(l, node->inputs[0], dtype) && can_take(l, node->inputs[1], dtype);
+    bool can = code != BL__SCRIPT_CALL || can_call(l, node);
+    for (uint32_t i = 0; i < node->input_count && can; i++)
+        can = can_take(l, node->inputs[i], dtype);
+    return can;
 }
 
 /* ---- cells ---- */
-
-static inline bool give_back(finder *f, uint32_t cell)
-{
-    if (f->unused_count == f->unused_capacity &&
-        !bl__grow(f->l->allocator, &f->unused, &f->unused_capacity, sizeof(*f->unused)))
-        return false;
-    f->unused[f->unused_count++] = cell;
-    return true;
-}
-
-static inline uint32_t take_cell(finder *f)
-{
-    return f->unused_count > 0 ? f->unused[--f->unused_count] : (uint32_t)f->open.cell_count++;
-}
 
 /* The cell of an input from outside, seen first. */
 static bool add_input(finder *f, const bl_tensor *tensor, uint32_t *cell)
@@ -124,44 +122,90 @@ static bool set_call(finder *f, const bl__node *node, const uint32_t *in, bl__sc
     return true;
 }
 
-/* Appends a node to the open script. */
-static inline bool add_step(finder *f, const bl__node *node)
+/* The cell of an input; false without memory. */
+static inline bool find_cell(finder *f, const bl_tensor *tensor, uint32_t *cell)
 {
-    const uint32_t *last_use = f->l->first_value;
-    uint32_t in[BL__TILE_INPUTS] = {0}, *cells = f->cells, id = node->id;
+    *cell = f->cells[tensor->node->id] - 1;
+    return *cell != UINT32_MAX || add_input(f, tensor, cell);
+}
+
+/* Gives the cell of an input back after its last use. */
+static inline void leave_cell(finder *f, uint32_t input, uint32_t user, uint32_t cell)
+{
+    if (f->last_use[input] == user + 1) {
+        f->cells[input] = 0;
+        f->unused[f->unused_count++] = cell;
+    }
+}
+
+static inline uint32_t take_cell(finder *f)
+{
+    return f->unused_count > 0 ? f->unused[--f->unused_count] : (uint32_t)f->open.cell_count++;
+}
+
+/* Appends a step of a node from two cells. */
+static inline bl__script_step *append(finder *f, const bl__node *node, bl__script_code code, uint32_t a,
+                                      uint32_t b)
+{
+    uint32_t out = take_cell(f);
+    bl__script_step *step = &f->steps[f->step_count++];
+    f->cells[node->id] = out + 1;
+    f->open.last = node->id;
+    *step = (bl__script_step){(uint32_t)code, out, a, b};
+    return step;
+}
+
+/* Appends a node of two inputs with a code. */
+static inline bool add_pair(finder *f, const bl__node *node, bl__script_code code)
+{
+    const bl_tensor *a = node->inputs[0], *b = node->inputs[1];
+    uint32_t first, second, left = a->node->id, right = b->node->id;
+    if (!find_cell(f, a, &first) || !find_cell(f, b, &second))
+        return false;
+    leave_cell(f, left, node->id, first);
+    if (right != left)
+        leave_cell(f, right, node->id, second);
+    append(f, node, code, first, second);
+    return true;
+}
+
+/* Appends any other node. */
+static bool add_other(finder *f, const bl__node *node, bl__script_code code)
+{
+    uint32_t in[BL__TILE_INPUTS] = {0};
     for (uint32_t i = 0; i < node->input_count; i++) {
-        in[i] = cells[node->inputs[i]->node->id] - 1;
-        if (in[i] == UINT32_MAX && !add_input(f, node->inputs[i], &in[i]))
+        if (!find_cell(f, node->inputs[i], &in[i]))
             return false;
     }
     for (uint32_t i = 0; i < node->input_count; i++) {
         uint32_t input = node->inputs[i]->node->id;
-        if (last_use[input] != id + 1 || cells[input] == 0)
-            continue;
-        cells[input] = 0;
-        if (!give_back(f, in[i]))
-            return false;
+        if (f->cells[input] != 0) /* else it was an input already */
+            leave_cell(f, input, node->id, in[i]);
     }
-    bl__script_step *step = &f->steps[f->step_begin + f->step_count];
-    if (f->step_count < BL__SCRIPT_NAMED)
-        f->open.named[f->step_count] = node->op;
-    f->step_count++;
-    f->open.last = id;
-    uint32_t out = take_cell(f);
-    cells[id] = out + 1;
-    *step = (bl__script_step){(uint32_t)bl__script_code_of(node->op->key), out, in[0], in[1]};
-    return step->code != BL__SCRIPT_CALL || set_call(f, node, in, step);
+    bl__script_step *step = append(f, node, code, in[0], in[1]);
+    return code != BL__SCRIPT_CALL || set_call(f, node, in, step);
+}
+
+/* Appends a node to the open script; false without memory. */
+static inline bool add_step(finder *f, const bl__node *node, bl__script_code code)
+{
+    if (f->unused_count + BL__TILE_INPUTS > f->unused_capacity &&
+        !bl__grow(f->l->allocator, &f->unused, &f->unused_capacity, sizeof(*f->unused)))
+        return false;
+    bool is_pair = code != BL__SCRIPT_CALL && node->input_count == 2;
+    return is_pair ? add_pair(f, node, code) : add_other(f, node, code);
 }
 
 /* ---- whole scripts ---- */
 
 static void begin(finder *f, const bl__node *node)
 {
-    f->step_count = f->call_count = f->unused_count = 0;
+    f->call_count = f->unused_count = 0;
     f->open = (bl__scripted){.first = node->id,
                              .input_begin = f->found->inputs.count,
                              .output_begin = f->found->outputs.count,
                              .leaf_begin = f->found->leaves.count,
+                             .step_begin = f->step_count,
                              .dtype = (bl_dtype)node->outputs[0].dtype};
 }
 
@@ -197,6 +241,17 @@ static uint32_t *copy_cells(bl__arena *arena, const bl__script_value *values, si
     return cells;
 }
 
+/* Notes the first ops. */
+static void note_ops(const finder *f, bl__scripted *open)
+{
+    int64_t id = open->first;
+    for (int i = 0; i < BL__SCRIPT_NAMED; id++) {
+        const bl_op *op = f->l->graph->nodes[id]->op;
+        if (f->last_use[id] && !(op->flags & BL_OP_LEAF))
+            open->named[i++] = op;
+    }
+}
+
 static bool make_script(finder *f)
 {
     bl__scripted *open = &f->open;
@@ -212,11 +267,12 @@ static bool make_script(finder *f)
         return false;
     if (f->call_count > 0)
         memcpy(calls, f->calls, f->call_count * sizeof(*calls));
-    *script = (bl__script){f->steps + f->step_begin, calls, f->step_count, inputs, outputs};
+    *script =
+        (bl__script){f->steps + open->step_begin, calls, f->step_count - open->step_begin, inputs, outputs};
     open->script = script;
+    note_ops(f, open);
     open->dtype = bl__lower_dtype(f->l, open->dtype);
     found->script[found->count++] = *open;
-    f->step_begin += f->step_count;
     return true;
 }
 
@@ -227,9 +283,10 @@ static bool end(finder *f)
     if (open->first < 0)
         return true;
     bool made = list_outputs(f);
-    if (made && f->step_count >= LEAST_STEPS)
+    if (made && f->step_count - open->step_begin >= LEAST_STEPS)
         made = make_script(f);
     else {
+        f->step_count = open->step_begin;
         f->found->inputs.count = open->input_begin;
         f->found->outputs.count = open->output_begin;
         f->found->leaves.count = open->leaf_begin;
@@ -244,13 +301,14 @@ static inline bool visit(finder *f, const bl__node *node)
     bl__scripted *open = &f->open;
     if (node->op->flags & BL_OP_LEAF)
         return open->first < 0 || add_value(f->l, &f->found->leaves, &node->outputs[0], 0);
-    if (!is_step(f->l, node))
+    bl__script_code code = bl__script_code_of(node->op->key);
+    if (!is_step(f->l, node, code))
         return end(f);
     if (open->first >= 0 && open->dtype != (bl_dtype)node->outputs[0].dtype && !end(f))
         return false;
     if (open->first < 0)
         begin(f, node);
-    return add_step(f, node);
+    return add_step(f, node, code);
 }
 
 static bool find(finder *f)
@@ -270,7 +328,7 @@ bool bl__find_scripts(bl__lowering *l)
     const bl_allocator *a = l->allocator;
     bl__arena *arena = &l->program->arena;
     bl__arena_mark before = bl__arena_position(arena);
-    finder f = {.l = l, .found = &l->scripts, .open = {.first = -1}};
+    finder f = {.l = l, .found = &l->scripts, .last_use = l->first_value, .open = {.first = -1}};
     f.cells = bl__allocate(a, (size_t)l->node_count, sizeof(*f.cells));
     f.steps = bl__arena_take(arena, (size_t)l->number_count * sizeof(*f.steps));
     bool found = f.cells && f.steps && find(&f);

@@ -29,7 +29,7 @@ typedef struct bl__scripted {
     int64_t first, last; /* node ids */
     size_t input_begin, input_count, output_begin, output_count, leaf_begin, leaf_count;
     const bl__script *script; /* in the program's arena */
-    size_t cell_count;
+    size_t step_begin, cell_count;
     bl_dtype dtype; /* as it is computed */
     const bl_op *named[BL__SCRIPT_NAMED];
 } bl__scripted;

@@ -111,6 +111,7 @@ struct bl_graph {
     const bl__scope *scope; /* the open one */
     const bl__origin *origins[BL__ORIGIN_CACHE]; /* recent records in the arena, by hash */
     const bl__origin *plain;                     /* the last one of a scope alone; NULL for none */
+    const bl__origin *unplaced, *placed;         /* the last one that got a place, before and after */
     size_t lost_scopes;                          /* pushes that failed since, whose pops do nothing */
     bl__use *uses;                               /* open-addressed by parameter id; capacity a power of two */
     size_t use_capacity;
@@ -166,6 +167,10 @@ bl__node *bl__append(bl_graph *graph, const bl_op *op, bl_tensor *const *inputs,
 /* The same for an op of one output, which is of the dtype and shape of a tensor. */
 bl__node *bl__append_like(bl_graph *graph, const bl_op *op, bl_tensor *const *inputs, size_t input_count,
                           const void *attributes, const bl_tensor *like);
+
+/* The same for an op of two inputs and no attributes, where the arena and the list of nodes have room and the
+ * recording is not in step with the one before (repeat.h); else NULL. Nothing is allocated. */
+bl__node *bl__append_pair(bl_graph *graph, const bl_op *op, bl_tensor *a, bl_tensor *b);
 
 /* The same for a leaf, which has no inputs; out of memory is reported. */
 bl_tensor *bl__append_leaf(bl_graph *graph, const bl_op *op, const void *attributes, bl_dtype dtype,

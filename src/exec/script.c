@@ -63,7 +63,7 @@ static bl__tile tile_of(bl__lowering *l, const bl__node *node)
 
 /* Whether a script may take an input: of the dtype, and the first output of its node, as a node has one cell.
  * A sum of matrix products is left to them. */
-static inline bool can_take(const bl__lowering *l, const bl_tensor *input, uint8_t dtype)
+static bool can_take(const bl__lowering *l, const bl_tensor *input, uint8_t dtype)
 {
     return input->dtype == dtype && input->output == 0 &&
            !(l->has_products && (input->node->op->view || input->node->op->key == BL__KEY_matmul));
@@ -78,18 +78,15 @@ static bool can_call(bl__lowering *l, const bl__node *node)
 }
 
 /* Whether a node is a step of a code: element-wise, of one number, from numbers of its dtype. */
-static inline bool is_step(bl__lowering *l, const bl__node *node, bl__script_code code)
+static bool is_step(bl__lowering *l, const bl__node *node, bl__script_code code)
 {
     const bl_tensor *output = &node->outputs[0];
-    uint8_t dtype = output->dtype;
-    if (!(node->op->flags & BL_OP_ELEMENTWISE) || output->count != 1 || (dtype != BL_F32 && dtype != BL_F64))
-        return false;
-    if (code != BL__SCRIPT_CALL && node->input_count == 2)
-        return can_take(l, node->inputs[0], dtype) && can_take(l, node->inputs[1], dtype);
-    bool can = code != BL__SCRIPT_CALL || can_call(l, node);
-    for (uint32_t i = 0; i < node->input_count && can; i++)
-        can = can_take(l, node->inputs[i], dtype);
-    return can;
+    bool is = (node->op->flags & BL_OP_ELEMENTWISE) && output->count == 1 &&
+              (output->dtype == BL_F32 || output->dtype == BL_F64) &&
+              (code != BL__SCRIPT_CALL || can_call(l, node));
+    for (uint32_t i = 0; i < node->input_count && is; i++)
+        is = can_take(l, node->inputs[i], output->dtype);
+    return is;
 }
 
 /* ---- cells ---- */
@@ -132,68 +129,75 @@ static inline bool find_cell(finder *f, const bl_tensor *tensor, uint32_t *cell)
 /* Gives the cell of an input back after its last use. */
 static inline void leave_cell(finder *f, uint32_t input, uint32_t user, uint32_t cell)
 {
-    if (f->last_use[input] == user + 1) {
+    if (f->last_use[input] == user + 1 && f->cells[input] != 0) { /* else it was an input already */
         f->cells[input] = 0;
         f->unused[f->unused_count++] = cell;
     }
 }
 
-static inline uint32_t take_cell(finder *f)
-{
-    return f->unused_count > 0 ? f->unused[--f->unused_count] : (uint32_t)f->open.cell_count++;
-}
-
-/* Appends a step of a node from two cells. */
-static inline bl__script_step *append(finder *f, const bl__node *node, bl__script_code code, uint32_t a,
-                                      uint32_t b)
-{
-    uint32_t out = take_cell(f);
-    bl__script_step *step = &f->steps[f->step_count++];
-    f->cells[node->id] = out + 1;
-    f->open.last = node->id;
-    *step = (bl__script_step){(uint32_t)code, out, a, b};
-    return step;
-}
-
-/* Appends a node of two inputs with a code. */
-static inline bool add_pair(finder *f, const bl__node *node, bl__script_code code)
-{
-    const bl_tensor *a = node->inputs[0], *b = node->inputs[1];
-    uint32_t first, second, left = a->node->id, right = b->node->id;
-    if (!find_cell(f, a, &first) || !find_cell(f, b, &second))
-        return false;
-    leave_cell(f, left, node->id, first);
-    if (right != left)
-        leave_cell(f, right, node->id, second);
-    append(f, node, code, first, second);
-    return true;
-}
-
-/* Appends any other node. */
-static bool add_other(finder *f, const bl__node *node, bl__script_code code)
-{
-    uint32_t in[BL__TILE_INPUTS] = {0};
-    for (uint32_t i = 0; i < node->input_count; i++) {
-        if (!find_cell(f, node->inputs[i], &in[i]))
-            return false;
-    }
-    for (uint32_t i = 0; i < node->input_count; i++) {
-        uint32_t input = node->inputs[i]->node->id;
-        if (f->cells[input] != 0) /* else it was an input already */
-            leave_cell(f, input, node->id, in[i]);
-    }
-    bl__script_step *step = append(f, node, code, in[0], in[1]);
-    return code != BL__SCRIPT_CALL || set_call(f, node, in, step);
-}
-
 /* Appends a node to the open script; false without memory. */
-static inline bool add_step(finder *f, const bl__node *node, bl__script_code code)
+static bool add_step(finder *f, const bl__node *node, bl__script_code code)
 {
+    uint32_t in[BL__TILE_INPUTS] = {0}, count = node->input_count;
     if (f->unused_count + BL__TILE_INPUTS > f->unused_capacity &&
         !bl__grow(f->l->allocator, &f->unused, &f->unused_capacity, sizeof(*f->unused)))
         return false;
-    bool is_pair = code != BL__SCRIPT_CALL && node->input_count == 2;
-    return is_pair ? add_pair(f, node, code) : add_other(f, node, code);
+    for (uint32_t i = 0; i < count; i++) {
+        if (!find_cell(f, node->inputs[i], &in[i]))
+            return false;
+    }
+    for (uint32_t i = 0; i < count; i++)
+        leave_cell(f, node->inputs[i]->node->id, node->id, in[i]);
+    uint32_t out = f->unused_count > 0 ? f->unused[--f->unused_count] : (uint32_t)f->open.cell_count++;
+    bl__script_step *step = &f->steps[f->step_count++];
+    f->cells[node->id] = out + 1;
+    f->open.last = node->id;
+    *step = (bl__script_step){(uint32_t)code, out, in[0], in[1]};
+    return code != BL__SCRIPT_CALL || set_call(f, node, in, step);
+}
+
+/* Appends nodes from `id` on to the open script for as long as each has two inputs that have cells, and a
+ * code; returns the first one that counts and does not. These are most of a long script, so what changes with
+ * each of them is kept at hand. */
+static int64_t add_pairs(finder *f, int64_t id)
+{
+    const bl__lowering *l = f->l;
+    bl__node *const *nodes = l->graph->nodes;
+    const uint32_t *last_use = f->last_use;
+    uint32_t *cells = f->cells, *unused = f->unused, cell_count = (uint32_t)f->open.cell_count;
+    size_t unused_count = f->unused_count, most_unused = f->unused_capacity;
+    bl__script_step *step = f->steps + f->step_count;
+    int64_t last = f->open.last;
+    for (; id < l->node_count; id++) {
+        if (!last_use[id])
+            continue;
+        const bl__node *node = nodes[id];
+        bl__script_code code = bl__script_code_of(node->op->key);
+        if (code == BL__SCRIPT_CALL || node->input_count != 2 || node->outputs[0].count != 1 ||
+            node->outputs[0].dtype != f->open.dtype || unused_count + 2 > most_unused || l->has_products)
+            break;
+        const bl_tensor *a = node->inputs[0], *b = node->inputs[1];
+        uint32_t left = a->node->id, right = b->node->id, first = cells[left], second = cells[right];
+        if (first == 0 || second == 0 || (a->output | b->output) != 0)
+            break;
+        if (last_use[left] == id + 1) {
+            cells[left] = 0;
+            unused[unused_count++] = first - 1;
+        }
+        if (last_use[right] == id + 1 && right != left) {
+            cells[right] = 0;
+            unused[unused_count++] = second - 1;
+        }
+        uint32_t out = unused_count > 0 ? unused[--unused_count] : cell_count++;
+        cells[id] = out + 1;
+        *step++ = (bl__script_step){(uint32_t)code, out, first - 1, second - 1};
+        last = id;
+    }
+    f->open.cell_count = cell_count;
+    f->open.last = last;
+    f->unused_count = unused_count;
+    f->step_count = (size_t)(step - f->steps);
+    return id;
 }
 
 /* ---- whole scripts ---- */
@@ -296,7 +300,7 @@ static bool end(finder *f)
 }
 
 /* Looks at the next node that counts; false without memory. */
-static inline bool visit(finder *f, const bl__node *node)
+static bool visit(finder *f, const bl__node *node)
 {
     bl__scripted *open = &f->open;
     if (node->op->flags & BL_OP_LEAF)
@@ -315,8 +319,10 @@ static bool find(finder *f)
 {
     const bl__lowering *l = f->l;
     bool done = true;
-    for (int64_t id = 0; id < l->node_count && done; id++)
-        done = !l->first_value[id] || visit(f, l->graph->nodes[id]);
+    for (int64_t id = 0; id < l->node_count && done; id++) {
+        id = f->open.first < 0 ? id : add_pairs(f, id);
+        done = id == l->node_count || !f->last_use[id] || visit(f, l->graph->nodes[id]);
+    }
     return done && end(f);
 }
 

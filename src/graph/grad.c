@@ -52,11 +52,12 @@ static void *out_of_memory(backward *b)
     return NULL;
 }
 
-/* The cotangents of a node's outputs; of the outputs that the node has which is walked in its place. */
-static bl_tensor **slots_of(backward *b, const bl__node *node)
+/* The cotangents of a node's outputs, of which there are several: of those that the node has which is walked
+ * in its place. */
+static bl_tensor **several_slots_of(backward *b, const bl__node *node)
 {
     slot *own = &b->slots[node->id - b->low];
-    node = b->spelled_count > 0 ? node_at(b, node->id) : node;
+    node = node_at(b, node->id);
     if (node->op->output_count == 1)
         return &own->only;
     if (!own->several) {
@@ -68,6 +69,12 @@ static bl_tensor **slots_of(backward *b, const bl__node *node)
             own->several[i] = NULL;
     }
     return own->several;
+}
+
+static inline bl_tensor **slots_of(backward *b, const bl__node *node)
+{
+    bool one = node->op->output_count == 1 && b->spelled_count == 0;
+    return one ? &b->slots[node->id - b->low].only : several_slots_of(b, node);
 }
 
 /* A gradient as the tensor it belongs to has it: the one place where broadcasts are undone. */
@@ -163,7 +170,7 @@ static void join(backward *b, bl_tensor *tensor, bl_tensor *cotangent)
 }
 
 /* Adds a cotangent to those that a tensor has which wrt flows into. */
-static void flow(backward *b, bl_tensor *tensor, bl_tensor *cotangent)
+static inline void flow(backward *b, bl_tensor *tensor, bl_tensor *cotangent)
 {
     bl_tensor **slots = slots_of(b, tensor->node);
     if (!slots)
@@ -176,7 +183,7 @@ static void flow(backward *b, bl_tensor *tensor, bl_tensor *cotangent)
 }
 
 /* Gradient nodes carry the place and scope of the node they differentiate. */
-static void locate(backward *b, int64_t first, const bl__node *from)
+static inline void locate(backward *b, int64_t first, const bl__node *from)
 {
     bl_graph *graph = b->graph;
     const bl__origin *shared = from->origin;

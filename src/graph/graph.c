@@ -214,45 +214,13 @@ bl__node *bl__append_like(bl_graph *graph, const bl_op *op, bl_tensor *const *in
     bl__node *node = new_node(graph, op, inputs, input_count, attributes, OUTPUTS_END, bytes);
     if (!node)
         return NULL;
-    node->outputs[0] = (bl_tensor){
-        .node = node, .size = like->size, .count = like->count, .rank = like->rank, .dtype = like->dtype};
+    node->outputs[0] = *like; /* not a literal, which is zeroed as a whole first */
+    node->outputs[0].node = node;
+    node->outputs[0].output = 0;
+    node->outputs[0].unreached = false;
     node->hash = op->attributes_size > 0 ? bl__node_hash(node)
                                          : bl__mix_inputs(bl__mix(input_count, (uintptr_t)op), node);
     bl__count_node(graph, node);
-    return node;
-}
-
-bl__node *bl__append_pair(bl_graph *graph, const bl_op *op, bl_tensor *a, bl_tensor *b)
-{
-    enum {
-        OUTPUTS_END = (sizeof(bl__node) + sizeof(bl_tensor) + 15) / 16 * 16,
-        BYTES = OUTPUTS_END + 2 * sizeof(bl_tensor *)
-    };
-    size_t count = (size_t)graph->node_count;
-    const bl__origin *origin = graph->plain;
-    bl__chunk *chunk = graph->arena.current;
-    size_t start = (graph->arena.used + 15) & ~(size_t)15;
-    if (!origin || origin->scope != graph->scope || !chunk || start + BYTES > chunk->capacity ||
-        count >= graph->node_capacity || count == UINT32_MAX || graph->repeated == graph->node_count)
-        return NULL;
-    bl__node *node = (bl__node *)(void *)(chunk->data + start);
-    bl_tensor **inputs = (bl_tensor **)(void *)(chunk->data + start + OUTPUTS_END);
-    graph->arena.used = start + BYTES;
-    inputs[0] = a;
-    inputs[1] = b;
-    node->op = op;
-    node->inputs = inputs;
-    node->origin = origin;
-    node->hash =
-        bl__mix(bl__mix(bl__mix(2, (uintptr_t)op), a->node->hash + a->output), b->node->hash + b->output);
-    node->id = (uint32_t)count;
-    node->input_count = 2;
-    node->bytes = BYTES;
-    node->outputs[0] =
-        (bl_tensor){.node = node, .size = a->size, .count = a->count, .rank = a->rank, .dtype = a->dtype};
-    graph->places = bl__mix(graph->places, (uintptr_t)origin->scope);
-    graph->nodes[count] = node;
-    graph->node_count++;
     return node;
 }
 

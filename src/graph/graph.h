@@ -168,10 +168,6 @@ bl__node *bl__append(bl_graph *graph, const bl_op *op, bl_tensor *const *inputs,
 bl__node *bl__append_like(bl_graph *graph, const bl_op *op, bl_tensor *const *inputs, size_t input_count,
                           const void *attributes, const bl_tensor *like);
 
-/* The same for an op of two inputs and no attributes, where the arena and the list of nodes have room and the
- * recording is not in step with the one before (repeat.h); else NULL. Nothing is allocated. */
-bl__node *bl__append_pair(bl_graph *graph, const bl_op *op, bl_tensor *a, bl_tensor *b);
-
 /* The same for a leaf, which has no inputs; out of memory is reported. */
 bl_tensor *bl__append_leaf(bl_graph *graph, const bl_op *op, const void *attributes, bl_dtype dtype,
                            bl_shape shape);

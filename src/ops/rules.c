@@ -1,6 +1,7 @@
 /* What the entries of ops share: dtype and shape checks with their messages, and applying an op. */
 #include "ops/rules.h"
 #include "bowline/ops.h"
+#include "graph/append.h"
 #include "graph/repeat.h"
 
 #include <math.h>
@@ -152,10 +153,16 @@ static inline bool takes_alike(const bl_op *op, size_t count)
            !(op->flags & BL__OP_COMPOSITE) && count == (size_t)op->max_inputs;
 }
 
-/* Whether tensors that are valid are of one float dtype and one shape. */
+/* Whether tensors that are valid are of one float dtype and one rank. */
+static inline bool have_same_type(const bl_tensor *a, const bl_tensor *b)
+{
+    return (a->dtype == BL_F32 || a->dtype == BL_F64) && a->dtype == b->dtype && a->rank == b->rank;
+}
+
+/* The same, and of one shape. */
 static inline bool are_same_floats(const bl_tensor *a, const bl_tensor *b)
 {
-    return (a->dtype == BL_F32 || a->dtype == BL_F64) && a->dtype == b->dtype && a->rank == b->rank &&
+    return have_same_type(a, b) &&
            (a->size == b->size || memcmp(a->size, b->size, a->rank * sizeof(*a->size)) == 0);
 }
 
@@ -192,17 +199,24 @@ bl_tensor *bl__apply_1(const bl_op *op, bl_tensor *x, const void *attributes)
     return bl__apply(op, &x, 1, attributes);
 }
 
+static bl_tensor *apply_2(const bl_op *op, bl_tensor *a, bl_tensor *b, const void *attributes)
+{
+    bl_tensor *inputs[] = {a, b};
+    return bl__apply(op, inputs, 2, attributes);
+}
+
+/* Where nothing can be wrong, without a call. */
 bl_tensor *bl__apply_2(const bl_op *op, bl_tensor *a, bl_tensor *b, const void *attributes)
 {
-    if (op->attributes_size == 0 && a && b && a->node && b->node && are_same_floats(a, b) &&
-        takes_alike(op, 2) && !((a->node->op->flags | b->node->op->flags) & BL_OP_EFFECT) &&
+    if (op->attributes_size == 0 && a && b && a->node && b->node && a->size == b->size &&
+        have_same_type(a, b) && takes_alike(op, 2) &&
+        !((a->node->op->flags | b->node->op->flags) & BL_OP_EFFECT) &&
         a->node->origin->graph == b->node->origin->graph) {
         bl__node *node = bl__append_pair(a->node->origin->graph, op, a, b);
         if (node)
             return &node->outputs[0];
     }
-    bl_tensor *inputs[] = {a, b};
-    return bl__apply(op, inputs, 2, attributes);
+    return apply_2(op, a, b, attributes);
 }
 
 bl_tensor *bl__refused(const bl_tensor *argument)

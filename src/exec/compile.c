@@ -37,44 +37,58 @@ static bool make_marks(bl__lowering *l, bl_tensor *const *outputs, size_t count)
     return l->first_value && l->used_outputs;
 }
 
-static void mark_tensor(bl__lowering *l, const bl_tensor *tensor)
+/* Notes a use of a tensor; the first one that is seen is its last. */
+static inline void mark_tensor(uint32_t *last_use, uint8_t *used_outputs, const bl_tensor *tensor,
+                               uint32_t use)
 {
-    l->first_value[tensor->node->id] = 1;
-    l->used_outputs[tensor->node->id] |= (uint8_t)(1u << tensor->output);
+    uint32_t id = tensor->node->id;
+    if (!last_use[id])
+        last_use[id] = use;
+    used_outputs[id] |= (uint8_t)(1u << tensor->output);
 }
 
 /* Marks the nodes that the outputs need, none being marked: ids are a topological order, so one sweep down
  * does it. */
 static void mark_needed(bl__lowering *l, bl_tensor *const *outputs, size_t count)
 {
-    for (size_t i = 0; i < count; i++)
-        mark_tensor(l, outputs[i]);
     bl__node *const *nodes = l->graph->nodes;
-    bool views = false, effects = false, products = false, several = false;
-    l->needed_count = 0;
+    uint32_t *last_use = l->first_value;
+    uint8_t *used = l->used_outputs;
+    bool views = false, effects = false, products = false, several = false, more = false;
+    int64_t needed = 0, numbers = 0;
+    for (size_t i = 0; i < count; i++)
+        mark_tensor(last_use, used, outputs[i], UINT32_MAX);
     for (int64_t id = l->node_count - 1; id >= 0; id--) {
-        if (!l->first_value[id])
+        if (!last_use[id])
             continue;
         const bl__node *node = nodes[id];
         const bl_op *op = node->op;
+        if (op->flags & BL_OP_ELEMENTWISE) {
+            numbers += node->outputs[0].count == 1;
+        } else {
+            effects |= (op->flags & BL_OP_EFFECT) != 0;
+            products |= op->key == BL__KEY_matmul;
+            several |= op->output_count > 1;
+            more |= bl__is_more_than_elementwise(op);
+        }
         views |= op->view != NULL;
-        effects |= (op->flags & BL_OP_EFFECT) != 0;
-        products |= op->key == BL__KEY_matmul;
-        several |= op->output_count > 1;
-        for (size_t i = 0; i < node->input_count; i++)
-            mark_tensor(l, node->inputs[i]);
-        l->needed_count++;
+        for (uint32_t i = 0; i < node->input_count; i++)
+            mark_tensor(last_use, used, node->inputs[i], node->id + 1);
+        needed++;
     }
     l->has_views = views;
     l->has_effects = effects;
     l->has_products = products;
     l->has_several = several;
+    l->has_more = more;
+    l->needed_count = needed;
+    l->number_count = numbers;
 }
 
 /* Has fused ops take the places of what is spelled out; false without memory. */
 static bool rewrite(bl__lowering *l, bl_tensor *const *outputs, size_t count)
 {
-    if (!l->rewrite)
+    if (!l->rewrite || !l->has_more)
         return true;
     const bl__wanted wanted = {outputs, count};
     int64_t places = bl__rewrite(l->graph, 0, l->node_count - 1, l->first_value, &wanted, 1);
@@ -95,6 +109,7 @@ static bool fuse(bl__lowering *l, bl_tensor *const *outputs, size_t count)
                                 .node_count = (size_t)l->node_count,
                                 .outputs = outputs,
                                 .output_count = count,
+                                .scripts = &l->scripts,
                                 .has_views = l->has_views,
                                 .has_products = l->has_products,
                                 .has_several = l->has_several,
@@ -123,11 +138,12 @@ static void count_node(const bl__node *node, totals *t)
     t->instructions++;
 }
 
-/* Counts all nodes, and gives their outputs their values: one that stays within a group has none. */
-static void count_nodes(bl__lowering *l, totals *t)
+/* Counts nodes first .. end-1, none of a script, and gives their outputs their values: one that stays within
+ * a group has none. */
+static void count_range(bl__lowering *l, int64_t first, int64_t end, totals *t)
 {
-    for (int64_t id = 0; id < l->node_count; id++) {
-        const bl__fusion_node *known = &l->fusion.nodes[id];
+    for (int64_t id = first; id < end; id++) {
+        const bl__fusion_node *known = bl__fusion_at(&l->fusion, id);
         if (!l->first_value[id])
             continue;
         l->first_value[id] = (uint32_t)t->values + 1;
@@ -139,6 +155,34 @@ static void count_nodes(bl__lowering *l, totals *t)
         t->storages += known->is_used;
         t->operands += known->is_used;
     }
+}
+
+/* Counts the nodes of a script: values of its own have what others use, and the leaves in between. */
+static void count_script(bl__lowering *l, const bl__scripted *scripted, totals *t)
+{
+    const bl__script_value *output = l->scripts.outputs.value + scripted->output_begin;
+    const bl__script_value *leaf = l->scripts.leaves.value + scripted->leaf_begin;
+    for (size_t i = 0; i < scripted->output_count; i++)
+        l->first_value[output[i].tensor->node->id] = (uint32_t)++t->values;
+    for (size_t i = 0; i < scripted->leaf_count; i++) {
+        l->first_value[leaf[i].tensor->node->id] = (uint32_t)t->values + 1;
+        count_node(leaf[i].tensor->node, t);
+    }
+    t->storages += scripted->output_count + 1;
+    t->operands += scripted->input_count + scripted->output_count + 1;
+    t->instructions++;
+}
+
+static void count_nodes(bl__lowering *l, totals *t)
+{
+    int64_t done = 0;
+    for (size_t i = 0; i < l->scripts.count; i++) {
+        const bl__scripted *scripted = &l->scripts.script[i];
+        count_range(l, done, scripted->first, t);
+        count_script(l, scripted, t);
+        done = scripted->last + 1;
+    }
+    count_range(l, done, l->node_count, t);
 }
 
 /* Makes room for what lowering will append, so that nothing is moved. False without memory, or when there are
@@ -260,6 +304,7 @@ void bl_program_free(bl_program *program)
 static void free_lowering(bl__lowering *l)
 {
     bl__fusion_free(&l->fusion);
+    bl__scripts_free(l);
     bl__release(l->allocator, l->first_value, (size_t)l->node_count, sizeof(*l->first_value));
     bl__release(l->allocator, l->used_outputs, (size_t)l->node_count, sizeof(*l->used_outputs));
     bl__release(l->allocator, l->lifetimes, l->lifetime_capacity, sizeof(*l->lifetimes));
@@ -304,11 +349,12 @@ static void wait_for_group(bl__lowering *l, bl__fusion_group *group, const bl__n
     *next = view->id + 1;
 }
 
-/* Everything but effects, in the order of the tape; members of a group where the last of them stands. */
-static void lower_nodes(bl__lowering *l)
+/* Nodes first .. end-1, none of a script, but no effects; members of a group where the last of them stands.
+ */
+static void lower_range(bl__lowering *l, int64_t first, int64_t end)
 {
-    for (int64_t id = 0; id < l->node_count && bl__lowering_ok(l); id++) {
-        const bl__fusion_node *known = &l->fusion.nodes[id];
+    for (int64_t id = first; id < end && bl__lowering_ok(l); id++) {
+        const bl__fusion_node *known = bl__fusion_at(&l->fusion, id);
         if (!l->first_value[id] || known->is_joined || (known->is_grouped && !known->is_last))
             continue;
         if (known->is_grouped) {
@@ -322,6 +368,32 @@ static void lower_nodes(bl__lowering *l)
         else if (!(node->op->flags & BL_OP_EFFECT))
             lower(l, node);
     }
+}
+
+/* The leaves that stand within a script, and the script. */
+static void lower_script(bl__lowering *l, const bl__scripted *scripted)
+{
+    const bl__script_value *leaf = l->scripts.leaves.value + scripted->leaf_begin;
+    for (size_t i = 0; i < scripted->leaf_count && bl__lowering_ok(l); i++)
+        lower(l, leaf[i].tensor->node);
+    if (!bl__lowering_ok(l) || bl__lower_script(l, scripted))
+        return;
+    if (bl__lowering_ok(l))
+        bl__lower_out_of_memory(l);
+    name_node(l, l->graph->nodes[scripted->last]);
+}
+
+/* Everything but effects, in the order of the tape. */
+static void lower_nodes(bl__lowering *l)
+{
+    int64_t done = 0;
+    for (size_t i = 0; i < l->scripts.count; i++) {
+        const bl__scripted *scripted = &l->scripts.script[i];
+        lower_range(l, done, scripted->first);
+        lower_script(l, scripted);
+        done = scripted->last + 1;
+    }
+    lower_range(l, done, l->node_count);
 }
 
 /* They write after everything has been computed. */
@@ -370,7 +442,8 @@ static void build(bl__lowering *l, bl_tensor *const *outputs, size_t count)
     bool made = make_marks(l, outputs, count);
     if (made)
         mark_needed(l, outputs, count);
-    if (!made || !rewrite(l, outputs, count) || !fuse(l, outputs, count) || !reserve(l, count)) {
+    if (!made || !rewrite(l, outputs, count) || !bl__find_scripts(l) || !fuse(l, outputs, count) ||
+        !reserve(l, count)) {
         if (bl__lowering_ok(l))
             bl__lower_out_of_memory(l);
         return;

@@ -326,9 +326,9 @@ static void settle_views(bl__fusion *fusion, const bl__fusion_source *source)
 }
 
 /* Marks the members whose values must be in memory. */
-static void mark_used(bl__fusion *fusion, const bl__fusion_source *source)
+static void mark_used_in(bl__fusion *fusion, const bl__fusion_source *source, int64_t first, int64_t end)
 {
-    for (size_t id = 0; id < source->node_count; id++) {
+    for (int64_t id = first; id < end; id++) {
         const bl__node *node = source->graph->nodes[id];
         for (size_t i = 0; source->needed[id] && i < node->input_count; i++) {
             bl__fusion_node *input = &fusion->nodes[node->inputs[i]->node->id];
@@ -338,6 +338,19 @@ static void mark_used(bl__fusion *fusion, const bl__fusion_source *source)
                 input->is_used = true;
         }
     }
+}
+
+static void mark_used(bl__fusion *fusion, const bl__fusion_source *source)
+{
+    const bl__scripts *scripts = source->scripts;
+    int64_t done = 0;
+    for (size_t i = 0; i < scripts->count; i++) {
+        mark_used_in(fusion, source, done, scripts->script[i].first);
+        done = scripts->script[i].last + 1;
+    }
+    mark_used_in(fusion, source, done, (int64_t)source->node_count);
+    for (size_t i = 0; i < scripts->inputs.count; i++)
+        fusion->nodes[scripts->inputs.value[i].tensor->node->id].is_used = true;
     for (size_t i = 0; i < source->output_count; i++)
         fusion->nodes[source->outputs[i]->node->id].is_used = true;
 }
@@ -356,17 +369,35 @@ static uint32_t *count_uses(const bl__fusion *fusion, const bl__fusion_source *s
     return uses;
 }
 
-/* Forms the groups, and finds the products that do not run alone; `uses` is NULL where there are none. */
-static bool form(bl__fusion *fusion, const bl__fusion_source *source, const uint32_t *uses)
+/* Puts nodes first .. end-1 into groups. */
+static bool form_range(bl__fusion *fusion, const bl__fusion_source *source, int64_t first, int64_t end)
 {
-    if (uses)
-        bl__join_products(fusion, source, uses);
-    for (size_t id = 0; id < source->node_count; id++) {
+    for (int64_t id = first; id < end; id++) {
         const bl__node *node = source->graph->nodes[id];
         bool skipped = !source->needed[id] || (source->alone && !has_tiles(node->op));
         if (!skipped && !(source->alone ? start_group(fusion, source, node) : visit(fusion, source, node)))
             return false;
     }
+    return true;
+}
+
+/* Forms the groups, and finds the products that do not run alone; `uses` is NULL where there are none. */
+static bool form(bl__fusion *fusion, const bl__fusion_source *source, const uint32_t *uses)
+{
+    const bl__scripts *scripts = source->scripts;
+    int64_t done = 0;
+    if (uses)
+        bl__join_products(fusion, source, uses);
+    for (size_t i = 0; i < scripts->count; i++) {
+        const bl__scripted *scripted = &scripts->script[i];
+        if (!form_range(fusion, source, done, scripted->first))
+            return false;
+        for (size_t k = 0; k < scripted->input_count; k++) /* the script uses them */
+            close(fusion, bl__fusion_shown(scripts->inputs.value[scripted->input_begin + k].tensor));
+        done = scripted->last + 1;
+    }
+    if (!form_range(fusion, source, done, (int64_t)source->node_count))
+        return false;
     if (!source->alone && uses && !bl__join_epilogues(fusion, source, uses))
         return false;
     if (!source->alone && uses && source->has_several && !bl__lay_out_results(fusion, source, uses))
@@ -375,9 +406,27 @@ static bool form(bl__fusion *fusion, const bl__fusion_source *source, const uint
     return true;
 }
 
+/* Whether scripts have all nodes that are neither leaves nor unneeded. */
+static bool are_all_scripted(const bl__fusion_source *source)
+{
+    size_t done = 0;
+    for (size_t i = 0; i <= source->scripts->count && source->scripts->count > 0; i++) {
+        const bl__scripted *next = i < source->scripts->count ? &source->scripts->script[i] : NULL;
+        size_t end = next ? (size_t)next->first : source->node_count;
+        for (size_t id = done; id < end; id++) {
+            if (source->needed[id] && !(source->graph->nodes[id]->op->flags & BL_OP_LEAF))
+                return false;
+        }
+        done = next ? (size_t)next->last + 1 : end;
+    }
+    return done > 0;
+}
+
 bool bl__fuse(bl__fusion *fusion, const bl__fusion_source *source)
 {
     bool has_uses = source->joins && (source->has_products || source->has_several);
+    if (are_all_scripted(source))
+        return true;
     fusion->nodes = bl__allocate(fusion->allocator, source->node_count, sizeof(*fusion->nodes));
     fusion->node_count = fusion->nodes ? source->node_count : 0;
     if (!fusion->nodes ||

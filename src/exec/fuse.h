@@ -4,6 +4,7 @@
 
 #include "cpu/elementwise.h"
 #include "cpu/kernel_set.h"
+#include "exec/script.h"
 #include "graph/graph.h"
 
 /* Element-wise nodes of one shape that run as one instruction, where the last of them stands, the sum of one
@@ -63,7 +64,7 @@ typedef struct bl__fusion {
     const bl_allocator *allocator;
     const bl__kernel_set *kernels;
     bl__known_tile known[BL__KNOWN_TILES];
-    bl__fusion_node *nodes; /* by id */
+    bl__fusion_node *nodes; /* by id; NULL where nothing is known of any */
     size_t node_count;
     bl__fusion_group *groups;
     bl__fusion_results *results;
@@ -78,12 +79,13 @@ typedef struct bl__fusion_source {
     size_t node_count;
     bl_tensor *const *outputs;
     size_t output_count;
-    bool has_views;    /* some are needed, ... */
-    bool has_products; /* ... or matrix products, ... */
-    bool has_several;  /* ... or ops of several results */
-    bool widens;       /* f32 is computed in f64 */
-    bool alone;        /* every node runs alone, ... */
-    bool joins;        /* ... but for products, which are computed into what they are added to */
+    const bl__scripts *scripts; /* whose nodes belong to no group */
+    bool has_views;             /* some are needed, ... */
+    bool has_products;          /* ... or matrix products, ... */
+    bool has_several;           /* ... or ops of several results */
+    bool widens;                /* f32 is computed in f64 */
+    bool alone;                 /* every node runs alone, ... */
+    bool joins;                 /* ... but for products, which are computed into what they are added to */
 } bl__fusion_source;
 
 /* Finds the products that are to be computed into what they are added to (accumulate.c). `uses`: how often
@@ -100,6 +102,13 @@ bool bl__layout_of_result(const bl__fusion *fusion, const bl__node *node, int ou
 /* The tensor that an input of a concat shows, through views of other axes, and how it stands there; NULL
  * where strides with contiguous rows cannot say that. */
 const bl_tensor *bl__layout_in_concat(const bl__node *concat, size_t input, bl_layout *layout);
+
+/* What is known of a node. */
+static inline const bl__fusion_node *bl__fusion_at(const bl__fusion *fusion, int64_t id)
+{
+    static const bl__fusion_node nothing = {.group = 0};
+    return fusion->nodes ? &fusion->nodes[id] : &nothing;
+}
 
 /* The node whose value a tensor shows, through views. */
 const bl__node *bl__fusion_shown(const bl_tensor *tensor);

@@ -53,7 +53,7 @@ static bool turn_back(const bl__node *view, const bl_layout *layout, bl_layout *
 
 bool bl__layout_of_result(const bl__fusion *fusion, const bl__node *node, int output, bl_layout *layout)
 {
-    uint32_t index = fusion->nodes[node->id].results;
+    uint32_t index = bl__fusion_at(fusion, node->id)->results;
     const bl__node *reader = index ? fusion->results[index - 1].reader[output] : NULL;
     if (!reader)
         return false;

@@ -254,11 +254,11 @@ static void lower_sum(bl__lowering *l, const bl__node *sum, const bl__node *prod
 
 void bl__lower_node(bl__lowering *l, const bl__node *node)
 {
-    if (l->fusion.nodes[node->id].product) {
+    if (bl__fusion_at(&l->fusion, node->id)->product) {
         lower_sum(l, node, bl__product_of(l, node));
         return;
     }
-    uint32_t maker = node->op->key == BL__KEY_concat ? l->fusion.nodes[node->id].parts_of : 0;
+    uint32_t maker = node->op->key == BL__KEY_concat ? bl__fusion_at(&l->fusion, node->id)->parts_of : 0;
     if (maker)
         lower_op(l, l->graph->nodes[maker - 1], node);
     else if (node->op->flags & BL_OP_LEAF)

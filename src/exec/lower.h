@@ -5,6 +5,7 @@
 #include "exec/fuse.h"
 #include "exec/plan.h"
 #include "exec/program.h"
+#include "exec/script.h"
 
 /* Sizes and the strides of their contiguous layout, in the program's arena. */
 typedef struct bl__dims {
@@ -51,16 +52,20 @@ typedef struct bl__lowering {
     bl_graph *graph;
     const bl_allocator *allocator;
     int64_t node_count; /* nodes up to the last output */
-    uint32_t
-        *first_value; /* by node id: the index of its first output's value + 1; 0 when nothing needs it */
+    /* By node id: 0 when nothing needs it; else first the id + 1 of the last node that uses it, UINT32_MAX
+     * where the caller does, and once values are counted the index of its first output's value + 1. */
+    uint32_t *first_value;
     uint8_t *used_outputs;                     /* by node id: bit i says that something uses output i */
     int64_t needed_count;                      /* nodes that something needs */
+    int64_t number_count;                      /* of them: element-wise and of one number */
     bool has_views, has_effects, has_products; /* among them, ... */
     bool has_several;                          /* ... and ops of several results */
+    bool has_more;                             /* than that, leaves and element-wise nodes */
     bool fuse;                                 /* whether any may run together */
     bool rewrite;                              /* whether fused ops may take places */
     size_t memory_budget;                      /* of the workspace */
-    bl__fusion fusion;                         /* which of the nodes do */
+    bl__scripts scripts;                       /* sequences of nodes that do */
+    bl__fusion fusion;                         /* which of the other nodes do */
     bl__operand *values;                       /* in the program's arena; those of copies stand apart */
     bl__lifetime *lifetimes;                   /* of the program's storages, whose sizes are known so far */
     size_t lifetime_capacity;

@@ -8,17 +8,23 @@
 
 #include <string.h>
 
+/* The cotangents of a node's outputs, added up so far: NULL until the first arrives. */
+typedef union slot {
+    bl_tensor *only;     /* of a node with one output */
+    bl_tensor **several; /* of the others */
+} slot;
+
 /* One call of bl_grad. Nodes below `low` and above `high` cannot lie between wrt and outputs. For node id,
- * depends[id - low] says that wrt flows into it, and slots[id - low] points at the cotangents of its outputs,
- * added up so far: NULL until the first arrives. `joints` are cotangents that wait to be put together with
- * more of their tensor, until it is visited or asked for. All that the walk needs for its while stands in the
- * graph's scratch arena, so that differentiating a second time allocates nothing. `spelled` are the rewritten
- * places that are walked as they were recorded, since something inside them is asked for. */
+ * depends[id - low] says that wrt flows into it, and slots[id - low] has its cotangents. `joints` are
+ * cotangents that wait to be put together with more of their tensor, until it is visited or asked for. All
+ * that the walk needs for its while stands in the graph's scratch arena, so that differentiating a second
+ * time allocates nothing. `spelled` are the rewritten places that are walked as they were recorded, since
+ * something inside them is asked for. */
 typedef struct backward {
     bl_graph *graph;
     int64_t low, high;
     bool *depends;
-    bl_tensor ***slots;
+    slot *slots;
     const bl__rewritten **spelled;
     int64_t spelled_count;
     bl__joint *joints;
@@ -46,26 +52,34 @@ static void *out_of_memory(backward *b)
     return NULL;
 }
 
-/* The cotangents of a node's outputs. */
-static bl_tensor **slots_of(backward *b, const bl__node *node)
+/* The cotangents of a node's outputs, of which there are several: of those that the node has which is walked
+ * in its place. */
+static bl_tensor **several_slots_of(backward *b, const bl__node *node)
 {
-    bl_tensor ***slots = &b->slots[node->id - b->low];
-    if (!*slots) {
+    slot *own = &b->slots[node->id - b->low];
+    node = node_at(b, node->id);
+    if (node->op->output_count == 1)
+        return &own->only;
+    if (!own->several) {
         size_t bytes = (size_t)node->op->output_count * sizeof(bl_tensor *);
-        *slots = bl__arena_take(&b->graph->scratch, bytes);
-        if (!*slots)
+        own->several = bl__arena_take(&b->graph->scratch, bytes);
+        if (!own->several)
             return out_of_memory(b);
         for (int i = 0; i < node->op->output_count; i++)
-            (*slots)[i] = NULL;
+            own->several[i] = NULL;
     }
-    return *slots;
+    return own->several;
+}
+
+static inline bl_tensor **slots_of(backward *b, const bl__node *node)
+{
+    bool one = node->op->output_count == 1 && b->spelled_count == 0;
+    return one ? &b->slots[node->id - b->low].only : several_slots_of(b, node);
 }
 
 /* A gradient as the tensor it belongs to has it: the one place where broadcasts are undone. */
-static bl_tensor *fit(bl_tensor *gradient, const bl_tensor *tensor)
+static bl_tensor *make_fit(bl_tensor *gradient, const bl_tensor *tensor)
 {
-    if (gradient->node && gradient->rank == tensor->rank && gradient->size == tensor->size)
-        return gradient;
     bl_shape shape = bl_tensor_shape(tensor), both;
     bl_shape given = bl_tensor_shape(gradient);
     if (bl_shape_equal(given, shape))
@@ -75,14 +89,22 @@ static bl_tensor *fit(bl_tensor *gradient, const bl_tensor *tensor)
     return bl_reduce_to(gradient, shape);
 }
 
-/* Whether cotangents belong to a tensor: the 16-bit floats have them too, though nothing computes in them. */
-static bool is_float(const bl_tensor *tensor)
+/* The same, at once where it is so. */
+static inline bl_tensor *fit(bl_tensor *gradient, const bl_tensor *tensor)
 {
-    return is_real(tensor) || tensor->dtype == BL_BF16 || tensor->dtype == BL_F16;
+    bool fits = gradient->node && gradient->rank == tensor->rank && gradient->size == tensor->size;
+    return fits ? gradient : make_fit(gradient, tensor);
+}
+
+/* Whether cotangents belong to a tensor: the 16-bit floats have them too, though nothing computes in them. */
+static inline bool is_float(const bl_tensor *tensor)
+{
+    const unsigned floats = 1u << BL_F32 | 1u << BL_F64 | 1u << BL_BF16 | 1u << BL_F16;
+    return floats >> tensor->dtype & 1;
 }
 
 /* a + b; where their dtype is storage only, in f32. */
-static bl_tensor *add(bl_tensor *a, bl_tensor *b)
+static inline bl_tensor *add(bl_tensor *a, bl_tensor *b)
 {
     bl_dtype dtype = (bl_dtype)a->dtype;
     if (dtype != BL_BF16 && dtype != BL_F16)
@@ -91,10 +113,10 @@ static bl_tensor *add(bl_tensor *a, bl_tensor *b)
 }
 
 /* Adds a cotangent to the sum of those that a tensor has. */
-static void accumulate(backward *b, bl_tensor **slots, const bl_tensor *tensor, bl_tensor *cotangent)
+static inline void accumulate(backward *b, bl_tensor **slots, const bl_tensor *tensor, bl_tensor *cotangent)
 {
     bl_tensor *sum = slots[tensor->output] ? add(slots[tensor->output], cotangent) : cotangent;
-    if (!bl_tensor_valid(sum))
+    if (!sum->node)
         b->status = b->graph->error.code;
     slots[tensor->output] = sum;
 }
@@ -107,10 +129,19 @@ static void close_joint(backward *b, bl__joint **at)
     accumulate(b, slots_of(b, joint->tensor->node), joint->tensor, bl__joint_sum(&b->graph->scratch, joint));
 }
 
+/* Whether cotangents of a node wait. */
+static bool waits(const backward *b, int64_t id)
+{
+    const bl__joint *joint = b->joints;
+    while (joint && joint->tensor->node->id != id)
+        joint = joint->next;
+    return joint != NULL;
+}
+
 static void close_joints_of(backward *b, const bl__node *node)
 {
     for (bl__joint **at = &b->joints; *at && b->status == BL_OK;) {
-        if ((*at)->tensor->node == node)
+        if ((*at)->tensor->node->id == node->id)
             close_joint(b, at);
         else
             at = &(*at)->next;
@@ -138,24 +169,21 @@ static void join(backward *b, bl_tensor *tensor, bl_tensor *cotangent)
     b->joints = joint;
 }
 
-/* Adds a cotangent to those that a tensor has. */
-static void flow(backward *b, bl_tensor *tensor, bl_tensor *cotangent)
+/* Adds a cotangent to those that a tensor has which wrt flows into. */
+static inline void flow(backward *b, bl_tensor *tensor, bl_tensor *cotangent)
 {
-    int64_t id = tensor->node->id;
-    if (!is_float(tensor) || id < b->low || !b->depends[id - b->low])
-        return;
     bl_tensor **slots = slots_of(b, tensor->node);
     if (!slots)
         return;
     cotangent = fit(cotangent, tensor);
-    if (bl__is_joinable(cotangent))
+    if (cotangent->rank > 0 && bl__is_joinable(cotangent))
         join(b, tensor, cotangent);
     else
         accumulate(b, slots, tensor, cotangent);
 }
 
 /* Gradient nodes carry the place and scope of the node they differentiate. */
-static void locate(backward *b, int64_t first, const bl__node *from)
+static inline void locate(backward *b, int64_t first, const bl__node *from)
 {
     bl_graph *graph = b->graph;
     const bl__origin *shared = from->origin;
@@ -242,7 +270,7 @@ void bl__decomposed_vjp(const bl_vjp_call *call)
 }
 
 /* Whether the node stops the flow: it is no error that it has no vjp. */
-static bool stops(backward *b, const bl__node *node)
+static inline bool stops(backward *b, const bl__node *node)
 {
     if (node->input_count == 0 || (node->op->flags & BL_OP_PIECEWISE))
         return true;
@@ -256,9 +284,11 @@ static bool stops(backward *b, const bl__node *node)
 }
 
 /* What a vjp gave must be a tensor of the graph and of the input's dtype; shapes are made to fit. */
-static bool check_gradient(bl_graph *graph, const bl__node *node, const bl_tensor *gradient,
-                           const bl_tensor *input)
+static inline bool check_gradient(bl_graph *graph, const bl__node *node, const bl_tensor *gradient,
+                                  const bl_tensor *input)
 {
+    if (gradient->node && gradient->node->origin->graph == graph && gradient->dtype == input->dtype)
+        return true;
     if (!bl__usable(graph, node->op->name, gradient))
         return false;
     if (gradient->dtype != input->dtype)
@@ -268,9 +298,9 @@ static bool check_gradient(bl_graph *graph, const bl__node *node, const bl_tenso
 }
 
 /* The cotangents of a node's inputs from those of its outputs. */
-static void visit(backward *b, bl__node *node, bl_tensor **cotangents)
+static void visit(backward *b, bl__node *node)
 {
-    bl_tensor *few_gradients[4] = {NULL};
+    bl_tensor *few_gradients[4];
     bool few_needed[4], any = false;
     size_t count = node->input_count;
     bl_tensor **gradients =
@@ -293,7 +323,9 @@ static void visit(backward *b, bl__node *node, bl_tensor **cotangents)
     bl_graph *graph = b->graph;
     int64_t first = graph->node_count;
     bl_tensor *outputs[BL_MAX_OUTPUTS];
-    close_joints_of(b, node);
+    if (b->joints)
+        close_joints_of(b, node);
+    bl_tensor **cotangents = slots_of(b, node);
     if (b->status != BL_OK)
         return;
     for (int i = 0; i < node->op->output_count; i++)
@@ -316,8 +348,9 @@ static void visit(backward *b, bl__node *node, bl_tensor **cotangents)
 static void walk(backward *b)
 {
     for (int64_t id = b->high; id >= b->low && b->status == BL_OK; id--) {
-        if (b->slots[id - b->low])
-            visit(b, node_at(b, id), b->slots[id - b->low]);
+        bool arrived = b->slots[id - b->low].only != NULL;
+        if (arrived || (b->joints && waits(b, id)))
+            visit(b, node_at(b, id));
     }
 }
 
@@ -397,7 +430,7 @@ static bool mark_dependents(backward *b, bl_tensor *const *wrt, size_t wrt_count
     }
     memset(b->depends, 0, range * sizeof(*b->depends));
     for (size_t i = 0; i < range; i++)
-        b->slots[i] = NULL;
+        b->slots[i].only = NULL;
     for (size_t i = 0; i < wrt_count; i++) {
         if (wrt[i]->node->id <= b->high)
             b->depends[wrt[i]->node->id - b->low] = true;
@@ -435,8 +468,9 @@ static bl_tensor *collect(backward *b, bl_tensor *tensor)
         locate(b, first, tensor->node);
     if (b->status != BL_OK)
         return NULL;
-    if (id <= b->high && b->slots[id - b->low] && b->slots[id - b->low][tensor->output])
-        return b->slots[id - b->low][tensor->output];
+    bl_tensor **cotangents = id <= b->high && b->slots[id - b->low].only ? slots_of(b, tensor->node) : NULL;
+    if (cotangents && cotangents[tensor->output])
+        return cotangents[tensor->output];
     bl_tensor *zeros = bl_full(b->graph, (bl_dtype)tensor->dtype, bl_tensor_shape(tensor), 0.0);
     if (bl_tensor_valid(zeros))
         zeros->unreached = true;

@@ -214,8 +214,10 @@ bl__node *bl__append_like(bl_graph *graph, const bl_op *op, bl_tensor *const *in
     bl__node *node = new_node(graph, op, inputs, input_count, attributes, OUTPUTS_END, bytes);
     if (!node)
         return NULL;
-    node->outputs[0] = (bl_tensor){
-        .node = node, .size = like->size, .count = like->count, .rank = like->rank, .dtype = like->dtype};
+    node->outputs[0] = *like; /* not a literal, which is zeroed as a whole first */
+    node->outputs[0].node = node;
+    node->outputs[0].output = 0;
+    node->outputs[0].unreached = false;
     node->hash = op->attributes_size > 0 ? bl__node_hash(node)
                                          : bl__mix_inputs(bl__mix(input_count, (uintptr_t)op), node);
     bl__count_node(graph, node);

@@ -111,6 +111,7 @@ struct bl_graph {
     const bl__scope *scope; /* the open one */
     const bl__origin *origins[BL__ORIGIN_CACHE]; /* recent records in the arena, by hash */
     const bl__origin *plain;                     /* the last one of a scope alone; NULL for none */
+    const bl__origin *unplaced, *placed;         /* the last one that got a place, before and after */
     size_t lost_scopes;                          /* pushes that failed since, whose pops do nothing */
     bl__use *uses;                               /* open-addressed by parameter id; capacity a power of two */
     size_t use_capacity;

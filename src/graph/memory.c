@@ -171,7 +171,7 @@ static bool next_chunk(bl__arena *arena, size_t bytes)
         if (capacity > LARGEST_CHUNK)
             capacity = LARGEST_CHUNK;
         if (capacity < bytes)
-            capacity = bytes;
+            capacity = bytes + FIRST_CHUNK; /* or what comes with a large block would need a chunk at once */
         if (capacity > (size_t)INT64_MAX / 2)
             return false;
         bl__chunk *chunk = bl__allocate_data(arena->allocator, sizeof(*chunk) + capacity);

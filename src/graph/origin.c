@@ -29,9 +29,24 @@ const bl__origin *bl__origin_here(bl_graph *graph)
 
 void bl__origins_clear(bl_graph *graph)
 {
-    graph->plain = NULL;
+    graph->plain = graph->unplaced = graph->placed = NULL;
     for (size_t i = 0; i < BL__ORIGIN_CACHE; i++)
         graph->origins[i] = NULL;
+}
+
+/* The record of an origin with a place; NULL without memory. */
+static const bl__origin *place(bl_graph *graph, const bl__origin *from, const char *file, int line)
+{
+    const bl__origin *placed = graph->placed;
+    if (from == graph->unplaced && placed && placed->file == file && placed->line == line)
+        return placed;
+    bl__origin origin = *from;
+    origin.file = file;
+    origin.line = line;
+    placed = bl__origin_of(graph, origin);
+    graph->unplaced = from;
+    graph->placed = placed;
+    return placed;
 }
 
 bl_tensor *bl_at(bl_tensor *tensor, const char *file, int line)
@@ -46,10 +61,7 @@ bl_tensor *bl_at(bl_tensor *tensor, const char *file, int line)
             continue;
         if (node->origin != from) {
             from = node->origin;
-            bl__origin origin = *from;
-            origin.file = file;
-            origin.line = line;
-            made = bl__origin_of(graph, origin);
+            made = place(graph, from, file, line);
             graph->places = bl__mix(graph->places ^ node->id, (uintptr_t)from->scope);
         }
         if (!made)

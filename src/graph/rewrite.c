@@ -209,12 +209,6 @@ static bool replace(rewriter *r, bl__node *last, const bl__match *match)
     return true;
 }
 
-/* Whether a node is part of what every pattern has: a sum, a product of matrices, a choice of elements. */
-static bool is_more_than_elementwise(const bl__node *node)
-{
-    return !(node->op->flags & (BL_OP_ELEMENTWISE | BL_OP_LEAF | BL_OP_EFFECT)) && !node->op->view;
-}
-
 int64_t bl__rewrite(bl_graph *graph, int64_t low, int64_t high, const uint32_t *needed,
                     const bl__wanted *wanted, size_t wanted_count)
 {
@@ -227,7 +221,7 @@ int64_t bl__rewrite(bl_graph *graph, int64_t low, int64_t high, const uint32_t *
     int64_t places = 0;
     bl__match match;
     int64_t first = 0; /* before it there is nothing to be found */
-    while (first <= high && !is_more_than_elementwise(graph->nodes[first]))
+    while (first <= high && !bl__is_more_than_elementwise(graph->nodes[first]->op))
         first++;
     for (int64_t id = low > first ? low : first; id <= high && places >= 0; id++) {
         bl__node *node = graph->nodes[id];

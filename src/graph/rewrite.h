@@ -42,6 +42,12 @@ typedef struct bl__wanted {
     size_t count;
 } bl__wanted;
 
+/* Whether an op is of the kind that every pattern has: a sum, a product of matrices, a choice of elements. */
+static inline bool bl__is_more_than_elementwise(const bl_op *op)
+{
+    return !(op->flags & (BL_OP_ELEMENTWISE | BL_OP_LEAF | BL_OP_EFFECT)) && !op->view;
+}
+
 /* Rewrites what is found among nodes low..high. A user is each node of the tape for which needed[id] is not
  * 0, or each one where `needed` is NULL; so are the wanted tensors. Returns the number of places, or -1 after
  * an error, which is reported. */

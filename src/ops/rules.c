@@ -1,6 +1,7 @@
 /* What the entries of ops share: dtype and shape checks with their messages, and applying an op. */
 #include "ops/rules.h"
 #include "bowline/ops.h"
+#include "graph/append.h"
 #include "graph/repeat.h"
 
 #include <math.h>
@@ -144,21 +145,38 @@ bl_status bl__infer_numbers(bl_infer_call *call)
 
 /* ---- builders ---- */
 
-/* Whether the inputs of an op whose rule is one of the above are tensors of a graph, of one float dtype and
- * one shape: nothing can be wrong with them, and the output is as they are. */
+/* Whether the output of an op is as its inputs are, where these are of one float dtype and one shape: its
+ * rule is one of the above. */
+static inline bool takes_alike(const bl_op *op, size_t count)
+{
+    return (op->infer == bl__infer_numbers || op->infer == bl__infer_reals) &&
+           !(op->flags & BL__OP_COMPOSITE) && count == (size_t)op->max_inputs;
+}
+
+/* Whether tensors that are valid are of one float dtype and one rank. */
+static inline bool have_same_type(const bl_tensor *a, const bl_tensor *b)
+{
+    return (a->dtype == BL_F32 || a->dtype == BL_F64) && a->dtype == b->dtype && a->rank == b->rank;
+}
+
+/* The same, and of one shape. */
+static inline bool are_same_floats(const bl_tensor *a, const bl_tensor *b)
+{
+    return have_same_type(a, b) &&
+           (a->size == b->size || memcmp(a->size, b->size, a->rank * sizeof(*a->size)) == 0);
+}
+
+/* Whether the inputs of such an op are tensors of a graph, of one float dtype and one shape: nothing can be
+ * wrong with them, and the output is as they are. */
 static bool are_alike(const bl_graph *graph, const bl_op *op, bl_tensor *const *inputs, size_t count)
 {
     const bl_tensor *first = inputs[0];
-    if ((op->infer != bl__infer_numbers && op->infer != bl__infer_reals) || (op->flags & BL__OP_COMPOSITE) ||
-        count != (size_t)op->max_inputs || !first->node || (first->dtype != BL_F32 && first->dtype != BL_F64))
+    if (!takes_alike(op, count) || !first->node || !are_same_floats(first, first))
         return false;
     bool have_values = !(first->node->op->flags & BL_OP_EFFECT);
     for (size_t i = 1; i < count; i++) {
         const bl_tensor *other = inputs[i];
-        if (!other || !other->node || other->node->origin->graph != graph || other->dtype != first->dtype ||
-            other->rank != first->rank ||
-            (other->size != first->size &&
-             memcmp(other->size, first->size, first->rank * sizeof(*first->size)) != 0))
+        if (!other || !other->node || other->node->origin->graph != graph || !are_same_floats(first, other))
             return false;
         have_values = have_values && !(other->node->op->flags & BL_OP_EFFECT);
     }
@@ -181,10 +199,24 @@ bl_tensor *bl__apply_1(const bl_op *op, bl_tensor *x, const void *attributes)
     return bl__apply(op, &x, 1, attributes);
 }
 
-bl_tensor *bl__apply_2(const bl_op *op, bl_tensor *a, bl_tensor *b, const void *attributes)
+static bl_tensor *apply_2(const bl_op *op, bl_tensor *a, bl_tensor *b, const void *attributes)
 {
     bl_tensor *inputs[] = {a, b};
     return bl__apply(op, inputs, 2, attributes);
+}
+
+/* Where nothing can be wrong, without a call. */
+bl_tensor *bl__apply_2(const bl_op *op, bl_tensor *a, bl_tensor *b, const void *attributes)
+{
+    if (op->attributes_size == 0 && a && b && a->node && b->node && a->size == b->size &&
+        have_same_type(a, b) && takes_alike(op, 2) &&
+        !((a->node->op->flags | b->node->op->flags) & BL_OP_EFFECT) &&
+        a->node->origin->graph == b->node->origin->graph) {
+        bl__node *node = bl__append_pair(a->node->origin->graph, op, a, b);
+        if (node)
+            return &node->outputs[0];
+    }
+    return apply_2(op, a, b, attributes);
 }
 
 bl_tensor *bl__refused(const bl_tensor *argument)

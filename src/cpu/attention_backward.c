@@ -5,7 +5,9 @@
  *     dq_i = scale sum_j t_ij k_j       dk_j = scale sum_i t_ij q_i       dv_j = sum_i w_ij g_i
  *
  * with w and t 0 where a key is forbidden. A part is one head of k and v with all heads of q that use it, one
- * tile of keys after the other, each with all queries tile by tile: so the order of all sums is fixed.
+ * tile of keys after the other, each with all queries tile by tile: so the order of all sums is fixed. Where
+ * there are few such parts, each is several, with some of the tiles of queries; their dk and dv are added in
+ * order when all are done.
  * What causal attention forbids is left out in strips, as if all numbers were finite, which is looked at on
  * the way: where some are not, a part begins again and leaves nothing out. */
 #include "cpu/attention.h"
@@ -25,7 +27,9 @@ enum {
     TO_K,
     TO_V,
     QUERY_TILE = 96,
-    KEY_TILE = 256
+    KEY_TILE = 256,
+    PIECES = 4,     /* with fewer parts than this, parts of some queries, ... */
+    PIECE_TILES = 4 /* ... of so many tiles at least, since each lays keys out anew */
 };
 
 struct plan {
@@ -39,7 +43,13 @@ struct plan {
      * is summed up for keys and values. */
     size_t queries, cotangents, scores, slopes, log_sums, offsets, turned_keys, turned_values, keys, key_sums,
         value_sums;
+    int64_t tiles;      /* of a head's queries */
+    int64_t pieces;     /* parts of a head of k and v */
+    size_t value_bytes; /* where dv begins in what a piece sums up, ... */
+    size_t piece_bytes; /* ... and all of that */
     void (*slope)(const struct plan *plan, const bl__score_tile *t, char *scratch);
+    void (*merge)(const struct plan *plan, int64_t rows, int64_t columns, const char *others,
+                  bl__attention_factor to);
 };
 
 /* Makes w of the scores, and t of the g . v in the slopes. */
@@ -73,6 +83,94 @@ struct plan {
 SLOPE(f32, float)
 SLOPE(f64, double)
 
+/* Adds rows that the other pieces have summed up to those of the first. */
+#define MERGE(name, type)                                                                                \
+    static void merge_##name(const struct plan *plan, int64_t rows, int64_t columns, const char *others, \
+                             bl__attention_factor to)                                                    \
+    {                                                                                                    \
+        for (int64_t r = 0; r < rows; r++) {                                                             \
+            type *sum = (type *)to.data + r * to.steps.row;                                              \
+            for (int64_t p = 0; p < plan->pieces - 1; p++) {                                             \
+                const type *x =                                                                          \
+                    (const type *)(const void *)(others + (size_t)p * plan->piece_bytes) + r * columns;  \
+                for (int64_t c = 0; c < columns; c++)                                                    \
+                    sum[c] += x[c];                                                                      \
+            }                                                                                            \
+        }                                                                                                \
+    }
+
+MERGE(f32, float)
+MERGE(f64, double)
+
+/* A group, as of part / pieces, and some of its tiles of queries: those of one head after the other. */
+struct piece {
+    int64_t matrix, first, end;
+    bool whole; /* whether what causal attention forbids is computed all the same */
+    char *scratch;
+    bl__attention_factor to_k, to_v;
+};
+
+/* A tile of queries, without keys. */
+static bl__score_tile queries_of(const struct plan *plan, int64_t matrix, int64_t index)
+{
+    const bl__attention *a = &plan->a;
+    int64_t heads = a->heads / a->groups, first = index % plan->tiles * a->query_tile;
+    return (bl__score_tile){.batch = matrix / a->groups,
+                            .head = matrix % a->groups * heads + index / plan->tiles,
+                            .first_query = first,
+                            .queries =
+                                a->queries - first < a->query_tile ? a->queries - first : a->query_tile};
+}
+
+/* How many keys a tile of queries needs. */
+static int64_t keys_for(const struct plan *plan, const bl__score_tile *t)
+{
+    return bl__keys_of(&plan->a, t->first_query + t->queries - 1);
+}
+
+static int64_t tiles_of_group(const struct plan *plan)
+{
+    return plan->a.heads / plan->a.groups * plan->tiles;
+}
+
+/* The tile of queries with which a piece begins: each has about as many keys to go through. */
+static int64_t start_of(const struct plan *plan, int64_t piece)
+{
+    int64_t tiles = tiles_of_group(plan), tile = 0;
+    double all = 0, before = 0;
+    if (piece == 0 || piece == plan->pieces)
+        return piece == 0 ? 0 : tiles;
+    for (int64_t i = 0; i < tiles; i++) {
+        bl__score_tile t = queries_of(plan, 0, i);
+        all += (double)keys_for(plan, &t) + 1;
+    }
+    for (; tile < tiles && before * (double)plan->pieces < all * (double)piece; tile++) {
+        bl__score_tile t = queries_of(plan, 0, tile);
+        before += (double)keys_for(plan, &t) + 1;
+    }
+    return tile;
+}
+
+static size_t aligned(size_t bytes)
+{
+    return (bytes + BL__ALIGNMENT - 1) / BL__ALIGNMENT * BL__ALIGNMENT;
+}
+
+/* By the shape alone. */
+static void cut(struct plan *plan)
+{
+    bl__attention *a = &plan->a;
+    int64_t groups = a->batches * a->groups;
+    plan->tiles = a->query_tile > 0 ? (a->queries + a->query_tile - 1) / a->query_tile : 0;
+    plan->pieces = 1;
+    if (a->keys > 0 && groups > 0 && groups < PIECES && tiles_of_group(plan) >= 2 * PIECE_TILES) {
+        int64_t wanted = (PIECES + groups - 1) / groups, most = tiles_of_group(plan) / PIECE_TILES;
+        plan->pieces = wanted < most ? wanted : most;
+    }
+    plan->value_bytes = aligned((size_t)(a->keys * a->width) * a->bytes);
+    plan->piece_bytes = plan->value_bytes + aligned((size_t)(a->keys * a->value_width) * a->bytes);
+}
+
 static bl_status prepare(bl__call *call, bl__arena *arena, size_t *scratch_bytes)
 {
     struct plan *plan = bl__arena_take(arena, sizeof(*plan));
@@ -93,6 +191,7 @@ static bl_status prepare(bl__call *call, bl__arena *arena, size_t *scratch_bytes
     bl__heads_init(a, &plan->to_k, call->outputs[TO_K], a->groups);
     bl__heads_init(a, &plan->to_v, call->outputs[TO_V], a->groups);
     plan->slope = a->f64 ? slope_f64 : slope_f32;
+    plan->merge = a->f64 ? merge_f64 : merge_f32;
     bl__attention_allow(a, a->query_tile, a->key_tile, a->width);
     bl__attention_allow(a, a->query_tile, a->key_tile, a->value_width);
     bl__attention_allow(a, a->query_tile, a->width, a->key_tile);
@@ -110,7 +209,10 @@ static bl_status prepare(bl__call *call, bl__arena *arena, size_t *scratch_bytes
     plan->key_sums = bl__attention_take(a, a->key_tile * a->width);
     plan->value_sums = bl__attention_take(a, a->key_tile * a->value_width);
     a->pays = bl__pays_for_threads(call, bl__attention_nanoseconds(a, 5, 1));
+    cut(plan);
     *scratch_bytes = bl__attention_scratch(a, call->environment->threads);
+    if (plan->pieces > 1)
+        *scratch_bytes += (size_t)(a->batches * a->groups * (plan->pieces - 1)) * plan->piece_bytes;
     call->plan = plan;
     return BL_OK;
 }
@@ -134,21 +236,20 @@ static void load_queries(const struct plan *plan, const bl__score_tile *t, char 
 
 /* A tile of keys. */
 struct key_tile {
-    int64_t batch, group, first, count;
-    bool whole; /* whether what causal attention forbids is computed all the same */
+    int64_t first, count;
     bl__attention_factor keys, turned_keys, turned_values;
-    char *scratch;
 };
 
-static struct key_tile load_keys(const struct plan *plan, int64_t matrix, int64_t first, char *scratch)
+static struct key_tile load_keys(const struct plan *plan, const struct piece *piece, int64_t first)
 {
     const bl__attention *a = &plan->a;
-    struct key_tile tile = {
-        .batch = matrix / a->groups, .group = matrix % a->groups, .first = first, .scratch = scratch};
+    int64_t batch = piece->matrix / a->groups, group = piece->matrix % a->groups;
+    struct key_tile tile = {.first = first};
+    char *scratch = piece->scratch;
     tile.count = a->keys - first < a->key_tile ? a->keys - first : a->key_tile;
-    bl__attention_factor values = bl__attention_part(a, &a->v, tile.batch, tile.group, first);
-    tile.keys = bl__attention_lay_out(a, bl__attention_part(a, &a->k, tile.batch, tile.group, first),
-                                      tile.count, a->width, plan->key_scale, scratch + plan->keys);
+    bl__attention_factor values = bl__attention_part(a, &a->v, batch, group, first);
+    tile.keys = bl__attention_lay_out(a, bl__attention_part(a, &a->k, batch, group, first), tile.count,
+                                      a->width, plan->key_scale, scratch + plan->keys);
     tile.turned_keys = bl__attention_turn(a, tile.keys, tile.count, a->width, scratch + plan->turned_keys);
     tile.turned_values =
         bl__attention_turn(a, values, tile.count, a->value_width, scratch + plan->turned_values);
@@ -157,25 +258,29 @@ static struct key_tile load_keys(const struct plan *plan, int64_t matrix, int64_
     return tile;
 }
 
+/* The rows of a matrix from one on. */
+static bl__attention_factor from(const bl__attention *a, bl__attention_factor matrix, int64_t row)
+{
+    return (bl__attention_factor){bl__at(matrix.data, a->bytes, row * matrix.steps.row), matrix.steps};
+}
+
 /* What was summed up for a tile of keys. */
-static void store_keys(const struct plan *plan, const struct key_tile *k)
+static void store_keys(const struct plan *plan, const struct piece *piece, const struct key_tile *k)
 {
     const bl__attention *a = &plan->a;
-    bl__attention_factor to_k = bl__attention_part(a, &plan->to_k, k->batch, k->group, k->first),
-                         to_v = bl__attention_part(a, &plan->to_v, k->batch, k->group, k->first);
+    bl__attention_factor to_k = from(a, piece->to_k, k->first), to_v = from(a, piece->to_v, k->first);
     bl__steps keys = {a->width, 1}, values = {a->value_width, 1};
-    a->rows->copy(k->count, a->width, to_k.data, to_k.steps.row, k->scratch + plan->key_sums, keys,
+    a->rows->copy(k->count, a->width, to_k.data, to_k.steps.row, piece->scratch + plan->key_sums, keys,
                   plan->key_scale);
-    a->rows->copy(k->count, a->value_width, to_v.data, to_v.steps.row, k->scratch + plan->value_sums, values,
-                  1);
+    a->rows->copy(k->count, a->value_width, to_v.data, to_v.steps.row, piece->scratch + plan->value_sums,
+                  values, 1);
 }
 
 /* One tile: adds to dk and dv of its keys, and to dq of its queries, which is not scaled yet. */
 static void do_tile(const struct plan *plan, const struct key_tile *k, const bl__score_tile *t,
-                    bl__attention_factor to_q)
+                    bl__attention_factor to_q, char *scratch)
 {
     const bl__attention *a = &plan->a;
-    char *scratch = k->scratch;
     char *q = scratch + plan->queries, *g = scratch + plan->cotangents;
     char *weights = scratch + plan->scores, *slopes = scratch + plan->slopes;
     load_queries(plan, t, scratch);
@@ -207,66 +312,138 @@ static bool are_finite(const struct plan *plan, const bl__score_tile *t, char *s
            bl__attention_finite(a, g, t->queries, a->value_width);
 }
 
-/* One head of q, whose dq is 0 where causal attention forbids all keys. Gives whether all of its queries and
- * cotangents are finite, with the first keys. */
-static bool do_head(const struct plan *plan, const struct key_tile *k, int64_t head)
+/* All queries of a piece with some keys; their dq is 0 where causal attention forbids all. Gives whether all
+ * queries and cotangents are finite, with the first keys. */
+static bool do_queries(const struct plan *plan, const struct piece *piece, const struct key_tile *k)
 {
     const bl__attention *a = &plan->a;
-    bl__score_tile t = {.batch = k->batch, .head = head, .first_key = k->first, .whole = k->whole};
     bool finite = true;
-    for (; t.first_query < a->queries; t.first_query += a->query_tile) {
-        bl__attention_factor to_q = bl__attention_part(a, &plan->to_q, k->batch, head, t.first_query);
-        t.queries = a->queries - t.first_query < a->query_tile ? a->queries - t.first_query : a->query_tile;
-        int64_t last = k->whole ? a->keys : bl__keys_of(a, t.first_query + t.queries - 1);
-        t.keys = last - t.first_key < k->count ? last - t.first_key : k->count;
+    for (int64_t i = piece->first; i < piece->end; i++) {
+        bl__score_tile t = queries_of(plan, piece->matrix, i);
+        bl__attention_factor to_q = bl__attention_part(a, &plan->to_q, t.batch, t.head, t.first_query);
+        int64_t last = piece->whole ? a->keys : keys_for(plan, &t);
+        t.first_key = k->first;
+        t.keys = last - k->first < k->count ? last - k->first : k->count;
+        t.whole = piece->whole;
         if (t.keys > 0)
-            do_tile(plan, k, &t, to_q);
+            do_tile(plan, k, &t, to_q, piece->scratch);
         else if (k->first == 0)
             zero_rows(a, to_q, t.queries, a->width);
-        finite = finite && (k->whole || k->first > 0 || are_finite(plan, &t, k->scratch));
+        finite = finite && (piece->whole || k->first > 0 || are_finite(plan, &t, piece->scratch));
     }
     return finite;
 }
 
-/* A group. Gives whether a product with a w or t of 0 is 0 for all of it. */
-static bool add_up(const struct plan *plan, int64_t matrix, bool whole, char *scratch)
+/* The keys, from the first on, that some query of a piece may attend to. */
+static int64_t keys_of_piece(const struct plan *plan, const struct piece *piece)
+{
+    int64_t most = piece->whole ? plan->a.keys : 0;
+    for (int64_t i = piece->first; i < piece->end && !piece->whole; i++) {
+        bl__score_tile t = queries_of(plan, piece->matrix, i);
+        most = keys_for(plan, &t) > most ? keys_for(plan, &t) : most;
+    }
+    return most;
+}
+
+/* Keys behind those. Gives whether they are finite. */
+static bool pass_over(const struct plan *plan, const struct piece *piece, int64_t first)
 {
     const bl__attention *a = &plan->a;
-    int64_t heads = a->heads / a->groups, first_head = matrix % a->groups * heads;
+    int64_t count = a->keys - first, batch = piece->matrix / a->groups, group = piece->matrix % a->groups;
+    zero_rows(a, from(a, piece->to_k, first), count, a->width);
+    zero_rows(a, from(a, piece->to_v, first), count, a->value_width);
+    return bl__attention_finite(a, bl__attention_part(a, &a->k, batch, group, first), count, a->width);
+}
+
+/* Gives whether a product with a w or t of 0 is 0 for all of a piece. */
+static bool add_up(const struct plan *plan, const struct piece *piece)
+{
+    const bl__attention *a = &plan->a;
+    int64_t keys = keys_of_piece(plan, piece), first = 0;
     bool finite = true;
-    for (int64_t first = 0; first < a->keys; first += a->key_tile) {
-        struct key_tile k = load_keys(plan, matrix, first, scratch);
-        k.whole = whole;
-        finite = finite && (whole || bl__attention_finite(a, k.keys, k.count, a->width));
-        for (int64_t h = 0; h < heads; h++)
-            finite &= do_head(plan, &k, first_head + h);
-        store_keys(plan, &k);
+    for (; first < a->keys && (first == 0 || first < keys); first += a->key_tile) {
+        struct key_tile k = load_keys(plan, piece, first);
+        finite = finite && (piece->whole || bl__attention_finite(a, k.keys, k.count, a->width));
+        finite &= do_queries(plan, piece, &k);
+        store_keys(plan, piece, &k);
     }
-    return finite;
+    return first >= a->keys ? finite : pass_over(plan, piece, first) && finite;
+}
+
+/* What is not done with any tile of keys. */
+static void finish_queries(const struct plan *plan, const struct piece *piece)
+{
+    const bl__attention *a = &plan->a;
+    for (int64_t i = piece->first; i < piece->end && (a->keys == 0 || plan->query_scale != 1); i++) {
+        bl__score_tile t = queries_of(plan, piece->matrix, i);
+        bl__attention_factor to_q = bl__attention_part(a, &plan->to_q, t.batch, t.head, t.first_query);
+        if (a->keys == 0)
+            zero_rows(a, to_q, t.queries, a->width);
+        else
+            a->rows->copy(t.queries, a->width, to_q.data, to_q.steps.row, to_q.data, to_q.steps,
+                          plan->query_scale);
+    }
+}
+
+/* Where a piece sums up dk and dv, if it is not the first of a group. */
+static char *sums_of(const bl__call *call, const struct plan *plan, int64_t matrix, int64_t piece)
+{
+    size_t workers = bl__attention_scratch(&plan->a, call->environment->threads);
+    size_t place = (size_t)(matrix * (plan->pieces - 1) + piece - 1);
+    return (char *)call->environment->scratch + workers + place * plan->piece_bytes;
 }
 
 /* Only where something is not finite it begins again, and leaves nothing out. */
-static void do_group(const bl__call *call, const void *work, int64_t part, int worker)
+static void do_piece(const bl__call *call, const void *work, int64_t part, int worker)
 {
     const struct plan *plan = work;
     const bl__attention *a = &plan->a;
-    char *scratch = (char *)call->environment->scratch + bl__attention_scratch(a, worker);
-    int64_t heads = a->heads / a->groups;
-    if (!add_up(plan, part, !a->causal, scratch) && a->causal)
-        add_up(plan, part, true, scratch);
-    for (int64_t h = part % a->groups * heads; h < (part % a->groups + 1) * heads; h++) {
-        bl__attention_factor to_q = bl__attention_part(a, &plan->to_q, part / a->groups, h, 0);
-        if (a->keys == 0)
-            zero_rows(a, to_q, a->queries, a->width);
-        else if (plan->query_scale != 1)
-            a->rows->copy(a->queries, a->width, to_q.data, to_q.steps.row, to_q.data, to_q.steps, a->scale);
+    int64_t matrix = part / plan->pieces, batch = matrix / a->groups, group = matrix % a->groups;
+    int64_t index = part % plan->pieces;
+    struct piece piece = {.matrix = matrix,
+                          .first = start_of(plan, index),
+                          .end = start_of(plan, index + 1),
+                          .whole = !a->causal,
+                          .scratch = (char *)call->environment->scratch + bl__attention_scratch(a, worker)};
+    if (index == 0) {
+        piece.to_k = bl__attention_part(a, &plan->to_k, batch, group, 0);
+        piece.to_v = bl__attention_part(a, &plan->to_v, batch, group, 0);
+    } else {
+        char *sums = sums_of(call, plan, matrix, index);
+        piece.to_k = (bl__attention_factor){sums, {a->width, 1}};
+        piece.to_v = (bl__attention_factor){sums + plan->value_bytes, {a->value_width, 1}};
     }
+    if (!add_up(plan, &piece) && a->causal) {
+        piece.whole = true;
+        add_up(plan, &piece);
+    }
+    finish_queries(plan, &piece);
+}
+
+/* Some keys of a group: a part of its matrix for each tile of keys. */
+static void merge_pieces(const bl__call *call, const void *work, int64_t part, int worker)
+{
+    const struct plan *plan = work;
+    const bl__attention *a = &plan->a;
+    int64_t tiles = (a->keys + a->key_tile - 1) / a->key_tile, first = part % tiles * a->key_tile;
+    int64_t matrix = part / tiles, count = a->keys - first < a->key_tile ? a->keys - first : a->key_tile;
+    const char *sums = sums_of(call, plan, matrix, 1);
+    (void)worker;
+    plan->merge(plan, count, a->width, sums + (size_t)(first * a->width) * a->bytes,
+                bl__attention_part(a, &plan->to_k, matrix / a->groups, matrix % a->groups, first));
+    plan->merge(plan, count, a->value_width,
+                sums + plan->value_bytes + (size_t)(first * a->value_width) * a->bytes,
+                bl__attention_part(a, &plan->to_v, matrix / a->groups, matrix % a->groups, first));
 }
 
 static bl_status run(const bl__call *call)
 {
     const struct plan *plan = call->plan;
-    bl__parallel(call, plan->a.pays, plan->a.batches * plan->a.groups, do_group, plan);
+    const bl__attention *a = &plan->a;
+    int64_t groups = a->batches * a->groups;
+    bl__parallel(call, a->pays, groups * plan->pieces, do_piece, plan);
+    if (plan->pieces > 1)
+        bl__parallel(call, a->pays, groups * ((a->keys + a->key_tile - 1) / a->key_tile), merge_pieces, plan);
     return BL_OK;
 }
 

@@ -269,15 +269,26 @@ static bl_tensor *many(bl_dtype dtype, bl_shape shape, double phase)
     return dtype == BL_F64 ? tensor : bl_cast(tensor, dtype);
 }
 
-static large large_of(bl_dtype dtype, int64_t heads, bool causal, int64_t offset)
+static large large_with(bl_dtype dtype, bl_shape q, bl_shape k, bool causal, int64_t offset)
 {
-    bl_shape q = BL_SHAPE(BATCHES, heads, LONG, WIDE), k = BL_SHAPE(BATCHES, HEADS, LONG + 7, WIDE);
     large l = {.count = 3, .attributes = {.scale = 0.7, .causal = causal, .causal_offset = offset}};
     l.inputs[0] = many(dtype, q, 1);
     l.inputs[1] = many(dtype, k, 2);
     l.inputs[2] = many(dtype, k, 3);
     l.weights = many(dtype, q, 4);
     return l;
+}
+
+static large large_of(bl_dtype dtype, int64_t heads, bool causal, int64_t offset)
+{
+    return large_with(dtype, BL_SHAPE(BATCHES, heads, LONG, WIDE), BL_SHAPE(BATCHES, HEADS, LONG + 7, WIDE),
+                      causal, offset);
+}
+
+/* All queries use one head of keys: the backward kernel cuts them into pieces. */
+static large one_group_of(bl_dtype dtype, bool causal, int64_t offset)
+{
+    return large_with(dtype, BL_SHAPE(1, 4 * HEADS, 100, WIDE), BL_SHAPE(1, 1, LONG, WIDE), causal, offset);
 }
 
 static void mask_by(large *l, bl_tensor *mask)
@@ -349,7 +360,27 @@ Test(attention, tiles)
     }
 }
 
-/* Masks that change within a tile, with rows of which one tile is forbidden, or all. */
+/* Pieces of queries, some of which need none of the keys behind the first tile, and no keys at all. */
+Test(attention, pieces)
+{
+    const int64_t offsets[] = {0, 170, -70, -100, LONG};
+    for (bl_dtype dtype = BL_F32; dtype <= BL_F64; dtype++) {
+        large all = one_group_of(dtype, false, 0);
+        expect_decomposition(&all);
+        all.attributes.scale = 1.7;
+        expect_decomposition(&all);
+        for (size_t i = 0; i < sizeof(offsets) / sizeof(offsets[0]); i++) {
+            large causal = one_group_of(dtype, true, offsets[i]);
+            expect_decomposition(&causal);
+        }
+    }
+    bl_shape no_keys = BL_SHAPE(1, 1, 0, WIDE);
+    large none = large_with(BL_F64, BL_SHAPE(1, 4 * HEADS, 100, WIDE), no_keys, false, 0);
+    expect_decomposition(&none);
+    large alone = large_with(BL_F32, BL_SHAPE(1, 1, 800, WIDE), BL_SHAPE(1, 1, 800, WIDE), true, 0);
+    expect_decomposition(&alone);
+}
+
 /* So few that keys are not laid out for them, one more, and a head's rows far apart. */
 Test(attention, few_queries)
 {
@@ -366,6 +397,7 @@ Test(attention, few_queries)
     }
 }
 
+/* Masks that change within a tile, with rows of which one tile is forbidden, or all. */
 Test(attention, masks_of_tiles)
 {
     bl_shape whole = BL_SHAPE(BATCHES, HEADS, LONG, LONG + 7);
@@ -399,19 +431,19 @@ static bl_tensor *with_row(bl_tensor *x, int64_t row, double value)
  * and in the kernels what flows back through it too. */
 Test(attention, numbers_that_are_none_in_tiles)
 {
-    for (int input = 0; input < 4; input++)
-        for (int64_t row = 10; row < LONG; row += 280) {
-            large l = large_of(BL_F64, HEADS, true, 0);
-            bl_tensor **place = input < 3 ? &l.inputs[input] : &l.weights;
-            *place = with_row(*place, row, row == 10 ? nan_ : inf);
-            bl_tensor *results[8];
-            results_of(&l, true, results);
-            results_of(&l, false, results + 4);
-            for (int i = 0; i < (input == 2 ? 1 : 4); i++) {
-                bl_tensor *apart = bl_not_equal(bl_isnan(results[i]), bl_isnan(results[i + 4]));
-                EXPECT(bl_cast(bl_any(apart, BL_ALL_AXES, false), BL_F64), 0);
-            }
+    for (int which = 0; which < 16; which++) {
+        int input = which % 4, last = which / 4 % 2;
+        large l = which < 8 ? large_of(BL_F64, HEADS, true, 0) : one_group_of(BL_F64, true, 0);
+        bl_tensor **place = input < 3 ? &l.inputs[input] : &l.weights;
+        *place = with_row(*place, last ? bl_tensor_shape(*place).size[2] - 10 : 10, last ? inf : nan_);
+        bl_tensor *results[8];
+        results_of(&l, true, results);
+        results_of(&l, false, results + 4);
+        for (int i = 0; i < (input == 2 ? 1 : 4); i++) {
+            bl_tensor *apart = bl_not_equal(bl_isnan(results[i]), bl_isnan(results[i + 4]));
+            EXPECT(bl_cast(bl_any(apart, BL_ALL_AXES, false), BL_F64), 0);
         }
+    }
 }
 
 /* Scores of which only the largest counts. */
@@ -467,8 +499,10 @@ static void *bits_of(bl_tensor *results[4], int threads, size_t *bytes)
 Test(attention, same_bits_on_any_threads)
 {
     const int threads[] = {2, 3, 4, 8};
-    for (int kind = 0; kind < 8; kind++) {
-        large l = large_of(kind & 1 ? BL_F64 : BL_F32, kind & 2 ? 2 * HEADS : HEADS, kind & 4, 3);
+    for (int kind = 0; kind < 12; kind++) {
+        bl_dtype dtype = kind & 1 ? BL_F64 : BL_F32;
+        large l = kind < 8 ? large_of(dtype, kind & 2 ? 2 * HEADS : HEADS, kind & 4, 3)
+                           : one_group_of(dtype, kind & 2, 3);
         bl_tensor *results[4];
         size_t bytes, own;
         results_of(&l, true, results);

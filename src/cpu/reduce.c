@@ -26,6 +26,7 @@ struct plan {
     bool columns; /* rows of kept elements rather than of reduced ones: they lie closer, or are longer */
     bool pays;    /* for threads */
     bool at_once; /* the reducer has a way for all of it */
+    bool rows;    /* or for rows of it */
     int64_t mask;
     int64_t units, blocks; /* blocks of each unit */
     int64_t block;         /* elements of each result in a block */
@@ -76,6 +77,8 @@ bl_status bl__reduce_prepare(bl__call *call, bl__arena *arena, size_t *scratch_b
     plan->at_once = plan->columns && reducer->columns && plan->units == 1 && plan->reduced.rank == 1 &&
                     bl__loop_step(&plan->kept, 0) == 1 &&
                     plan->kept.count * plan->reduced.count <= SMALL / (int64_t)plan->input_bytes;
+    plan->rows = !plan->columns && reducer->rows && plan->blocks == 1 && plan->reduced.rank <= 1 &&
+                 (plan->reduced.rank == 0 || bl__loop_step(&plan->reduced, 0) == 1);
     *scratch_bytes = plan->blocks > 1 ? (size_t)(plan->units * plan->blocks) * plan->unit_bytes : 0;
     call->plan = plan;
     return BL_OK;
@@ -107,9 +110,10 @@ static int64_t go_to_unit(const struct plan *plan, int64_t index, struct unit *u
     return result;
 }
 
-static void next_unit(const struct plan *plan, struct unit *unit)
+/* Goes on to the unit after so many results. */
+static void next_unit(const struct plan *plan, struct unit *unit, int64_t results)
 {
-    unit->at += unit->count;
+    unit->at += results;
     if (unit->at == bl__loop_row(&plan->kept)) {
         bl__loop_next(&plan->kept, &unit->kept);
         unit->at = 0;
@@ -139,6 +143,14 @@ static void reduce_row(const struct plan *plan, const char *x, int64_t j, int64_
     }
 }
 
+/* How many of so many rows of kept elements, `step` apart, can be reduced at once. */
+static int64_t many_rows(const struct plan *plan, int64_t left)
+{
+    if (!plan->reducer->down_rows || bl__loop_step(&plan->kept, 0) != 1)
+        return 0;
+    return left - left % (BL__ROWS_AT_ONCE * (plan->mask + 1));
+}
+
 /* The same of n results side by side. */
 static void reduce_columns(const struct plan *plan, const char *x, int64_t n, int64_t j, int64_t end,
                            void *lanes)
@@ -150,10 +162,16 @@ static void reduce_columns(const struct plan *plan, const char *x, int64_t n, in
     bl__place place;
     bl__loop_place(&plan->reduced, j, &place);
     reducer->start(n * (plan->mask + 1), lanes);
-    for (; j < end; j++) {
+    for (int64_t rows; j < end; j += rows) {
         const char *from = bl__at_const(x, plan->input_bytes, place.offset[0] + at * step);
-        reducer->down(bl__at(lanes, reducer->bytes, (j & plan->mask) * n), n, from, kept_step, j);
-        if (++at == row) {
+        rows = many_rows(plan, row - at < end - j ? row - at : end - j);
+        if (rows > 0)
+            reducer->down_rows(lanes, plan->mask, n, from, step, rows, j);
+        else
+            reducer->down(bl__at(lanes, reducer->bytes, (j & plan->mask) * n), n, from, kept_step, j);
+        rows = rows > 0 ? rows : 1;
+        at += rows;
+        if (at == row) {
             bl__loop_next(&plan->reduced, &place);
             at = 0;
         }
@@ -180,11 +198,19 @@ static void reduce_units(const bl__call *call, const void *work, int64_t part, i
     struct unit unit;
     char *y = bl__at(call->outputs[0]->data, plan->output_bytes, go_to_unit(plan, first, &unit));
     (void)worker;
-    for (int64_t u = first; u < last; u++) {
-        reduce_unit(plan, &unit, call->inputs[0]->data, 0, plan->reduced.count, lanes);
-        plan->reducer->finish(unit.count, y, lanes, plan->mask + 1, unit.count);
-        y = bl__at(y, plan->output_bytes, unit.count);
-        next_unit(plan, &unit);
+    for (int64_t u = first, n; u < last; u += plan->rows ? n : 1) {
+        n = unit.count;
+        if (plan->rows) {
+            int64_t row = bl__loop_row(&plan->kept) - unit.at;
+            n = row < last - u ? row : last - u;
+            plan->reducer->rows(n, y, start_of(plan, &unit, call->inputs[0]->data), plan->reduced.count,
+                                bl__loop_step(&plan->kept, 0), plan->mask);
+        } else {
+            reduce_unit(plan, &unit, call->inputs[0]->data, 0, plan->reduced.count, lanes);
+            plan->reducer->finish(n, y, lanes, plan->mask + 1, n);
+        }
+        y = bl__at(y, plan->output_bytes, n);
+        next_unit(plan, &unit, n);
     }
 }
 

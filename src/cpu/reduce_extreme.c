@@ -77,14 +77,13 @@ BL__REDUCER(min, i64, int64_t, int64_t, int64_t, INT64_MAX, SELF, SMALLER, NULL)
             y[i] = best[i].index;                                                                          \
     }                                                                                                      \
                                                                                                            \
-    static const bl__reducer op##_##name = {sizeof(struct op##_best_##name),                               \
-                                            true,                                                          \
-                                            op##_start_##name,                                             \
-                                            op##_across_##name,                                            \
-                                            op##_down_##name,                                              \
-                                            op##_join_##name,                                              \
-                                            op##_finish_##name,                                            \
-                                            NULL};
+    static const bl__reducer op##_##name = {.bytes = sizeof(struct op##_best_##name),                      \
+                                            .ordered = true,                                               \
+                                            .start = op##_start_##name,                                    \
+                                            .across = op##_across_##name,                                  \
+                                            .down = op##_down_##name,                                      \
+                                            .join = op##_join_##name,                                      \
+                                            .finish = op##_finish_##name};
 
 PLACE(argmax, f32, float, -INFINITY, >)
 PLACE(argmax, f64, double, -INF, >)

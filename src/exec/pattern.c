@@ -14,7 +14,7 @@ uint64_t bl__pattern_hash(bl_tensor *const *outputs, size_t count, const bl_comp
                              (uint64_t)options->instruction_set);
     hash = bl__mix(hash, options->memory_budget);
     for (size_t i = 0; i < count; i++)
-        hash = bl__mix(hash, outputs[i]->node->hash + outputs[i]->output);
+        hash = bl__mix(hash, bl__hash_of(outputs[i]));
     return hash;
 }
 

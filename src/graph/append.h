@@ -23,21 +23,20 @@ static inline bl__node *bl__append_pair(bl_graph *graph, const bl_op *op, bl_ten
         return NULL;
     bl__node *node = (bl__node *)(void *)(chunk->data + start);
     bl_tensor **inputs = (bl_tensor **)(void *)(chunk->data + start + OUTPUTS_END);
-    uint64_t hash = bl__mix(bl__mix(2, (uintptr_t)op), a->node->hash + a->output);
+    uint64_t hash = bl__mix(bl__mix(bl__mix(2, (uintptr_t)op), bl__hash_of(a)), bl__hash_of(b));
     graph->arena.used = start + BYTES;
     inputs[0] = a;
     inputs[1] = b;
     node->op = op;
     node->inputs = inputs;
     node->origin = origin;
-    node->hash = bl__mix(hash, b->node->hash + b->output);
     node->id = (uint32_t)count;
     node->input_count = 2;
-    node->bytes = BYTES;
     node->outputs[0] = *a; /* not a literal, which is zeroed as a whole first */
     node->outputs[0].node = node;
     node->outputs[0].output = 0;
     node->outputs[0].unreached = false;
+    node->outputs[0].hash = bl__fold(hash);
     graph->places = bl__mix(graph->places, (uintptr_t)scope);
     graph->nodes[count] = node;
     graph->node_count = (int64_t)count + 1;

@@ -175,7 +175,6 @@ static inline bl__node *new_node(bl_graph *graph, const bl_op *op, bl_tensor *co
     node->origin = origin;
     node->id = (uint32_t)graph->node_count;
     node->input_count = (uint32_t)input_count;
-    node->bytes = bytes;
     for (size_t i = 0; i < input_count; i++)
         node->inputs[i] = inputs[i];
     if (op->attributes_size > 0)
@@ -190,7 +189,7 @@ bl__node *bl__append(bl_graph *graph, const bl_op *op, bl_tensor *const *inputs,
     if (node)
         return node;
     const int64_t *shared[BL_MAX_OUTPUTS];
-    size_t before_sizes = (bl__node_bytes(op, input_count) + 15) / 16 * 16, bytes = before_sizes;
+    size_t before_sizes = bl__before_sizes(op, input_count), bytes = before_sizes;
     for (int i = 0; i < op->output_count; i++) {
         shared[i] = shared_sizes(inputs, input_count, &shapes[i]);
         bytes += shared[i] ? 0 : (size_t)shapes[i].rank * sizeof(int64_t);
@@ -199,7 +198,7 @@ bl__node *bl__append(bl_graph *graph, const bl_op *op, bl_tensor *const *inputs,
     if (!node)
         return NULL;
     set_outputs(node, shared, (int64_t *)(void *)((unsigned char *)node + before_sizes), dtypes, shapes);
-    node->hash = bl__node_hash(node);
+    node->outputs[0].hash = bl__node_hash(node);
     bl__count_node(graph, node);
     return node;
 }
@@ -218,8 +217,9 @@ bl__node *bl__append_like(bl_graph *graph, const bl_op *op, bl_tensor *const *in
     node->outputs[0].node = node;
     node->outputs[0].output = 0;
     node->outputs[0].unreached = false;
-    node->hash = op->attributes_size > 0 ? bl__node_hash(node)
-                                         : bl__mix_inputs(bl__mix(input_count, (uintptr_t)op), node);
+    node->outputs[0].hash = op->attributes_size > 0
+                                ? bl__node_hash(node)
+                                : bl__fold(bl__mix_inputs(bl__mix(input_count, (uintptr_t)op), node));
     bl__count_node(graph, node);
     return node;
 }

@@ -20,6 +20,7 @@ struct bl_tensor {
     uint8_t dtype;  /* a bl_dtype */
     uint8_t output; /* its index among the node's outputs */
     uint8_t unreached;
+    uint32_t hash; /* of a node's first output: the node's, see hash.h */
 };
 
 /* Where a node comes from: what messages and drawings say of it. Nodes that have all of it in common share
@@ -32,15 +33,14 @@ typedef struct bl__origin {
     int32_t line;
 } bl__origin;
 
-/* One application of an op; outputs, inputs and attributes follow it in the arena. */
+/* One application of an op; outputs, inputs, attributes, and the sizes that no input has, follow it in the
+ * arena. */
 struct bl__node {
     const bl_op *op;
     bl_tensor **inputs;
     const bl__origin *origin;
-    uint64_t hash; /* see hash.h */
     uint32_t id;
     uint32_t input_count;
-    size_t bytes;        /* of the arena: with outputs, inputs, attributes, and sizes that no input has */
     bl_tensor outputs[]; /* op->output_count of them */
 };
 
@@ -59,6 +59,24 @@ static inline size_t bl__outputs_end(const bl_op *op)
 static inline size_t bl__node_bytes(const bl_op *op, size_t input_count)
 {
     return bl__outputs_end(op) + bl__inputs_bytes(input_count) + op->attributes_size;
+}
+
+/* Where sizes of its own begin. */
+static inline size_t bl__before_sizes(const bl_op *op, size_t input_count)
+{
+    return (bl__node_bytes(op, input_count) + 15) / 16 * 16;
+}
+
+/* The block of a node with all that follows it. */
+static inline size_t bl__whole_bytes(const bl__node *node)
+{
+    size_t bytes = bl__before_sizes(node->op, node->input_count);
+    for (int i = 0; i < node->op->output_count; i++) {
+        const bl_tensor *output = &node->outputs[i];
+        bool is_own = (uintptr_t)output->size == (uintptr_t)node + bytes;
+        bytes += is_own ? output->rank * sizeof(*output->size) : 0;
+    }
+    return bytes;
 }
 
 static inline void *bl__attributes(const bl__node *node)
@@ -132,7 +150,9 @@ struct bl_graph {
 /* Flags beside those of op.h. */
 enum {
     BL__OP_COMPOSITE = 1u << 16, /* applying the op records its decomposition at once */
-    BL__OP_RANDOM = 1u << 17     /* where its last input is a random state, it draws from it */
+    BL__OP_RANDOM = 1u << 17,    /* where its last input is a random state, it draws from it */
+    BL__OP_PAIR = 1u << 18       /* two inputs, no attributes; of two of one float dtype and one shape the output
+                                    is as they are, and nothing is wrong with them */
 };
 
 /* The vjp of an op by its decomposition: what an op without a vjp has, and a fused op where something flows

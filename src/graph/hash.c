@@ -34,12 +34,12 @@ static uint64_t mix_attributes(uint64_t hash, const bl__node *node)
         return hash;
     case BL__KEY_parameter: {
         const bl__parameter_attributes *use = attributes;
-        return bl__mix(bl__mix(hash, use->parameter->id), use->generation);
+        return bl__mix(bl__mix(hash, use->id), use->generation);
     }
     case BL__KEY_assign:
     case BL__KEY_assign_slice: {
         const bl__assign_attributes *assign = attributes;
-        hash = bl__mix(hash, assign->parameter->id);
+        hash = bl__mix(hash, assign->id);
         return bl__mix(bl__mix(hash, (uint64_t)assign->axis), (uint64_t)assign->start);
     }
     default:
@@ -47,7 +47,7 @@ static uint64_t mix_attributes(uint64_t hash, const bl__node *node)
     }
 }
 
-uint64_t bl__node_hash(const bl__node *node)
+uint32_t bl__node_hash(const bl__node *node)
 {
     const bl_op *op = node->op;
     uint64_t hash = bl__mix_inputs(mix_attributes(bl__mix(node->input_count, (uintptr_t)op), node), node);
@@ -56,5 +56,5 @@ uint64_t bl__node_hash(const bl__node *node)
         hash = bl__mix(hash, (uint64_t)leaf->dtype << 8 | leaf->rank);
         hash = mix_bytes(hash, leaf->size, leaf->rank * sizeof(*leaf->size));
     }
-    return hash;
+    return bl__fold(hash);
 }

@@ -12,11 +12,23 @@ static inline uint64_t bl__mix(uint64_t hash, uint64_t word)
     return hash ^ hash >> 29;
 }
 
+/* A hash as nodes have it. */
+static inline uint32_t bl__fold(uint64_t hash)
+{
+    return (uint32_t)(hash >> 32);
+}
+
+/* The hash of a tensor: its node's, and which output it is. */
+static inline uint64_t bl__hash_of(const bl_tensor *tensor)
+{
+    return (uint64_t)tensor->node->outputs[0].hash + tensor->output;
+}
+
 /* A hash with the hashes of a node's inputs. */
 static inline uint64_t bl__mix_inputs(uint64_t hash, const bl__node *node)
 {
     for (uint32_t i = 0; i < node->input_count; i++)
-        hash = bl__mix(hash, node->inputs[i]->node->hash + node->inputs[i]->output);
+        hash = bl__mix(hash, bl__hash_of(node->inputs[i]));
     return hash;
 }
 
@@ -24,6 +36,6 @@ static inline uint64_t bl__mix_inputs(uint64_t hash, const bl__node *node)
  * the hashes of its inputs, so that it stands for all that the node is made from, wherever on a tape that is.
  * A parameter counts by its id and generation, an input by its ordinal; the values of a constant do not
  * count. */
-uint64_t bl__node_hash(const bl__node *node);
+uint32_t bl__node_hash(const bl__node *node);
 
 #endif

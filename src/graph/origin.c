@@ -49,11 +49,9 @@ static const bl__origin *place(bl_graph *graph, const bl__origin *from, const ch
     return placed;
 }
 
-bl_tensor *bl_at(bl_tensor *tensor, const char *file, int line)
+/* Gives all nodes that have none a place; the tensor, or another that says that there is no memory. */
+static bl_tensor *place_all(bl_graph *graph, bl_tensor *tensor, const char *file, int line)
 {
-    bl_graph *graph = bl__graph_of(tensor);
-    if (!graph)
-        return tensor;
     const bl__origin *from = NULL, *made = NULL;
     for (; graph->located < graph->node_count; graph->located++) {
         bl__node *node = graph->nodes[graph->located];
@@ -71,6 +69,25 @@ bl_tensor *bl_at(bl_tensor *tensor, const char *file, int line)
     graph->places = bl__mix(bl__mix(graph->places, (uintptr_t)file), (uint64_t)line);
     if (!tensor->node)
         bl__report_place(graph->context, &graph->error, file, line);
+    return tensor;
+}
+
+bl_tensor *bl_at(bl_tensor *tensor, const char *file, int line)
+{
+    bl_graph *graph = bl__graph_of(tensor);
+    if (!graph)
+        return tensor;
+    bl__node *node = tensor->node;
+    const bl__origin *placed = graph->placed;
+    bool is_next = node && graph->located == node->id && graph->located + 1 == graph->node_count;
+    if (!is_next || node->origin != graph->unplaced || !placed || placed->file != file ||
+        placed->line != line)
+        return place_all(graph, tensor, file, line);
+    /* One node more at the place of the last one: the same in short. */
+    graph->places = bl__mix(graph->places ^ node->id, (uintptr_t)placed->scope);
+    graph->places = bl__mix(bl__mix(graph->places, (uintptr_t)file), (uint64_t)line);
+    graph->located++;
+    node->origin = placed;
     return tensor;
 }
 

@@ -34,17 +34,6 @@ static bool same_bytes(const void *a, const void *b, size_t bytes)
     return bytes == 0 || memcmp(a, b, bytes) == 0;
 }
 
-/* Whether the attributes are the same, and what they point at too. A parameter that was freed may have left
- * its place to another: it counts by its id, and two hashes that differ in one word are never equal. */
-static bool same_attributes(const bl__node *node, const void *attributes)
-{
-    if (!same_bytes(bl__attributes(node), attributes, node->op->attributes_size))
-        return false;
-    bool names_parameter = node->op->key == BL__KEY_parameter || node->op->key == BL__KEY_assign ||
-                           node->op->key == BL__KEY_assign_slice;
-    return !names_parameter || bl__node_hash(node) == node->hash;
-}
-
 /* Whether the node is one of the op, from the same inputs and attributes. */
 static bool is_made_from(const bl__node *node, const bl_op *op, bl_tensor *const *inputs, size_t input_count,
                          const void *attributes)
@@ -55,7 +44,7 @@ static bool is_made_from(const bl__node *node, const bl_op *op, bl_tensor *const
         if (node->inputs[i] != inputs[i])
             return false;
     }
-    return op->attributes_size == 0 || same_attributes(node, attributes);
+    return same_bytes(bl__attributes(node), attributes, op->attributes_size);
 }
 
 /* Takes the node of the recording before where it stands; NULL, with nothing changed, when that is not where
@@ -71,7 +60,7 @@ static bl__node *take_again(bl_graph *graph, const bl_op *op, bl_tensor *const *
     if (!origin || !bl__arena_take_again(&graph->arena, node, 0)) /* before its bytes are read */
         return NULL;
     if (is_made_from(node, op, inputs, input_count, attributes) &&
-        bl__arena_take_again(&graph->arena, node, node->bytes)) {
+        bl__arena_take_again(&graph->arena, node, bl__whole_bytes(node))) {
         node->origin = origin;
         note_place(graph, origin);
         graph->node_count = ++graph->repeated;

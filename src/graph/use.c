@@ -122,8 +122,8 @@ bool bl__is_used(const bl_graph *graph, const bl_parameter *parameter)
 bool bl__use_again(bl_graph *graph, bl_parameter *parameter, bl__node *node)
 {
     const bl__parameter_attributes *attributes = bl__attributes(node);
-    if (attributes->parameter != parameter || attributes->generation != atomic_load(&parameter->generation) ||
-        bl__node_hash(node) != node->hash || !reserve(graph))
+    if (attributes->parameter != parameter || attributes->id != parameter->id ||
+        attributes->generation != atomic_load(&parameter->generation) || !reserve(graph))
         return false;
     *slot_of(graph, parameter->id) = (bl__use){bl__parameter_retain(parameter), &node->outputs[0], NULL};
     graph->use_count++;
@@ -145,8 +145,8 @@ bl_tensor *bl_use(bl_graph *graph, bl_parameter *parameter)
         return use->tensor;
     if (!reserve(graph))
         return bl__fail(graph, BL_ERR_MEMORY, "use", "no memory to use %s", parameter->name);
-    bl__parameter_attributes attributes = {.parameter = parameter,
-                                           .generation = atomic_load(&parameter->generation)};
+    bl__parameter_attributes attributes = {
+        .parameter = parameter, .id = parameter->id, .generation = atomic_load(&parameter->generation)};
     bl_tensor *tensor =
         bl__append_leaf(graph, &bl__op_parameter, &attributes, parameter->dtype, parameter->shape);
     if (!bl_tensor_valid(tensor))

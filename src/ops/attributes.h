@@ -22,11 +22,13 @@ typedef struct bl__full_attributes {
 
 typedef struct bl__parameter_attributes {
     struct bl_parameter *parameter;
+    uint64_t id;         /* the parameter's: one that was freed may have left its place to another */
     uint64_t generation; /* the parameter's when it was recorded: a tie since then makes programs stale */
 } bl__parameter_attributes;
 
 typedef struct bl__assign_attributes { /* assign, assign_slice */
     struct bl_parameter *parameter;
+    uint64_t id;         /* the parameter's */
     int64_t axis, start; /* assign_slice */
 } bl__assign_attributes;
 

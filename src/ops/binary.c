@@ -39,8 +39,8 @@ static bl_tensor *add_sample(bl_sampler *sampler)
     return bl_add(a, b);
 }
 
-const bl_op bl__op_add = {BL__OP(add, 2), .flags = BL_OP_ELEMENTWISE, .infer = bl__infer_numbers,
-                          .vjp = add_vjp, .sample = add_sample};
+const bl_op bl__op_add = {BL__OP(add, 2), .flags = BL_OP_ELEMENTWISE | BL__OP_PAIR,
+                          .infer = bl__infer_numbers, .vjp = add_vjp, .sample = add_sample};
 
 /* ---- sub: d(a - b) = da - db ---- */
 
@@ -62,8 +62,8 @@ static bl_tensor *sub_sample(bl_sampler *sampler)
     return bl_sub(a, b);
 }
 
-const bl_op bl__op_sub = {BL__OP(sub, 2), .flags = BL_OP_ELEMENTWISE, .infer = bl__infer_numbers,
-                          .vjp = sub_vjp, .sample = sub_sample};
+const bl_op bl__op_sub = {BL__OP(sub, 2), .flags = BL_OP_ELEMENTWISE | BL__OP_PAIR,
+                          .infer = bl__infer_numbers, .vjp = sub_vjp, .sample = sub_sample};
 
 /* ---- mul: d(a b) = b da + a db ---- */
 
@@ -86,8 +86,8 @@ static bl_tensor *mul_sample(bl_sampler *sampler)
     return bl_mul(a, b);
 }
 
-const bl_op bl__op_mul = {BL__OP(mul, 2), .flags = BL_OP_ELEMENTWISE, .infer = bl__infer_numbers,
-                          .vjp = mul_vjp, .sample = mul_sample};
+const bl_op bl__op_mul = {BL__OP(mul, 2), .flags = BL_OP_ELEMENTWISE | BL__OP_PAIR,
+                          .infer = bl__infer_numbers, .vjp = mul_vjp, .sample = mul_sample};
 
 /* ---- div: with y = a / b, dy = da / b - y / b db ---- */
 
@@ -111,7 +111,7 @@ static bl_tensor *div_sample(bl_sampler *sampler)
     return bl_div(a, bl_sample_signed(sampler, right, 0.5, 2));
 }
 
-const bl_op bl__op_div = {BL__OP(div, 2), .flags = BL_OP_ELEMENTWISE, .infer = bl__infer_reals,
+const bl_op bl__op_div = {BL__OP(div, 2), .flags = BL_OP_ELEMENTWISE | BL__OP_PAIR, .infer = bl__infer_reals,
                           .vjp = div_vjp, .sample = div_sample};
 
 /* ---- pow: with y = a^b, dy = b a^(b-1) da + y log(a) db ---- */

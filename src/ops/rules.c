@@ -199,7 +199,13 @@ bl_tensor *bl__apply_1(const bl_op *op, bl_tensor *x, const void *attributes)
     return bl__apply(op, &x, 1, attributes);
 }
 
-static bl_tensor *apply_2(const bl_op *op, bl_tensor *a, bl_tensor *b, const void *attributes)
+/* Not a part of the next one, which would take more registers then. */
+#if defined(__GNUC__)
+#define APART __attribute__((noinline))
+#else
+#define APART
+#endif
+static APART bl_tensor *apply_2(const bl_op *op, bl_tensor *a, bl_tensor *b, const void *attributes)
 {
     bl_tensor *inputs[] = {a, b};
     return bl__apply(op, inputs, 2, attributes);
@@ -208,9 +214,8 @@ static bl_tensor *apply_2(const bl_op *op, bl_tensor *a, bl_tensor *b, const voi
 /* Where nothing can be wrong, without a call. */
 bl_tensor *bl__apply_2(const bl_op *op, bl_tensor *a, bl_tensor *b, const void *attributes)
 {
-    if (op->attributes_size == 0 && a && b && a->node && b->node && a->size == b->size &&
-        have_same_type(a, b) && takes_alike(op, 2) &&
-        !((a->node->op->flags | b->node->op->flags) & BL_OP_EFFECT) &&
+    if ((op->flags & BL__OP_PAIR) && a && b && a->node && b->node && a->size == b->size &&
+        have_same_type(a, b) && !((a->node->op->flags | b->node->op->flags) & BL_OP_EFFECT) &&
         a->node->origin->graph == b->node->origin->graph) {
         bl__node *node = bl__append_pair(a->node->origin->graph, op, a, b);
         if (node)

@@ -66,7 +66,7 @@ static bl_status infer_assign(bl_infer_call *call)
 
 bl_tensor *bl_assign(bl_parameter *state, bl_tensor *value)
 {
-    bl__assign_attributes attributes = {.parameter = state};
+    bl__assign_attributes attributes = {.parameter = state, .id = state ? state->id : 0};
     if (!check_arguments("assign", state, value))
         return bl__refused(value);
     return assign(&bl__op_assign, value, &attributes);
@@ -116,7 +116,7 @@ bl_tensor *bl_assign_slice(bl_parameter *state, int axis, int64_t start, bl_tens
         return bl__fail(bl__graph_of(value), BL_ERR_ARGUMENT, "assign_slice",
                         "axis %d is outside the rank of %s, %s", axis, state->name,
                         BL__SHAPE_TEXT(state->shape));
-    bl__assign_attributes attributes = {.parameter = state, .axis = found, .start = start};
+    bl__assign_attributes attributes = {.parameter = state, .id = state->id, .axis = found, .start = start};
     return assign(&bl__op_assign_slice, value, &attributes);
 }
 

@@ -7,6 +7,7 @@
 
 #include <criterion/criterion.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 TestSuite(cache, .init = open_all, .fini = close_all);
@@ -221,7 +222,7 @@ Test(cache, near_misses_of_every_kind_are_misses)
 Test(cache, equal_hashes_are_not_believed)
 {
     bl_tensor *x = bl_full(graph, BL_F64, BL_SCALAR, 3), *square = bl_square(x), *negative = bl_neg(x);
-    square->node->hash = negative->node->hash = 1;
+    square->hash = negative->hash = 1;
     bl_program *first = bl_compile(context, square);
     bl_program_free(first);
     bl_program *second = bl_compile(context, negative);
@@ -578,4 +579,80 @@ Test(cache, any_allocation_may_fail, .timeout = 120)
             cr_assert(!done || k > 50);
         }
     }
+}
+
+/* ---- a parameter in another's place ---- */
+
+enum {
+    KEPT = 512
+};
+
+/* An allocator that gives the block that was released last among those of a size again. */
+typedef struct keeper {
+    void *block[KEPT];
+    size_t bytes[KEPT], count;
+} keeper;
+
+static void *allocate_kept(void *user, size_t bytes, size_t alignment)
+{
+    keeper *k = user;
+    for (size_t i = k->count; i-- > 0;) {
+        void *block = k->block[i];
+        if (k->bytes[i] != bytes || (uintptr_t)block % alignment != 0)
+            continue;
+        k->count--;
+        for (; i < k->count; i++) {
+            k->block[i] = k->block[i + 1];
+            k->bytes[i] = k->bytes[i + 1];
+        }
+        return block;
+    }
+    return aligned_alloc(64, (bytes + 63) / 64 * 64);
+}
+
+static void release_kept(void *user, void *block, size_t bytes)
+{
+    keeper *k = user;
+    cr_assert_lt(k->count, KEPT);
+    k->block[k->count] = block;
+    k->bytes[k->count++] = bytes;
+}
+
+/* Two times a parameter, recorded, compiled and run; what it is. */
+static double twice(bl_context *own, bl_graph *tape, bl_parameter *p)
+{
+    bl_tensor *y = bl_mul_scalar(bl_use(tape, p), 2);
+    bl_program *program = bl_compile(own, y);
+    cr_assert_eq(bl_run(program), BL_OK, "%s", error_text(bl_program_error(program)));
+    double value = bl_item(program, y);
+    bl_program_free(program);
+    return value;
+}
+
+/* A parameter counts by its id: one that stands where another was before it was freed is not the same, though
+ * the recording is at all its addresses. */
+Test(cache, another_parameter_at_the_same_address)
+{
+    static keeper kept;
+    bl_context_options options = bl_context_defaults();
+    options.allocator = (bl_allocator){allocate_kept, release_kept, &kept};
+    bl_context *own = bl_context_new(&options);
+    bl_graph *tape = bl_graph_new(own);
+    uintptr_t places[2];
+    for (int i = 0; i < 2; i++) {
+        float value = (float)(3 + i);
+        bl_params *registry = bl_params_new(own);
+        bl_parameter *p = bl_params_add(registry, "p", BL_F32, BL_SCALAR, bl_init_zeros(), NULL);
+        cr_assert_eq(bl_parameter_write(p, &value, sizeof(value)), BL_OK);
+        cr_expect_eq(twice(own, tape, p), 2 * value);
+        cr_expect_eq(bl_context_cache_info(own).hits, 0);
+        places[i] = (uintptr_t)p;
+        bl_graph_reset(tape); /* which holds it; once, or the recording before would be forgotten */
+        bl_params_free(registry);
+    }
+    cr_assert_eq(places[0], places[1], "the test needs it");
+    bl_graph_free(tape);
+    bl_context_free(own);
+    for (size_t i = 0; i < kept.count; i++)
+        free(kept.block[i]);
 }

@@ -20,10 +20,11 @@ enum {
     OUT,
     LOG_SUM,
     MASK = 3,
-    QUERY_TILE = 48,
+    QUERY_TILE = 48,  /* where there are few parts otherwise, ... */
+    LARGE_TILE = 144, /* ... and where there are enough: that takes a tenth less time */
     KEY_TILE = 256,
-    PART_TILES = 6, /* tiles of queries that share what is laid out of their keys, at most */
-    PARTS = 32      /* and with fewer parts than this, fewer */
+    MOST_QUERIES = 288, /* of a part, which share what is laid out of their keys */
+    PARTS = 32          /* and with fewer parts than this, fewer */
 };
 
 struct plan {
@@ -43,90 +44,108 @@ struct plan {
  * finish divides by l. m begins at the lowest number: it stays there for rows whose keys are all forbidden,
  * and for others with scores as low. Only then do the forbidden ones, whose scores are that number in the
  * decomposition, count in its l, unless such a row is undefined. */
-#define PASSES(name, type, lowest)                                                                   \
-    /* Of NaN and a number the number: a NaN makes the sum NaN, whatever is taken off the scores. */ \
-    static type largest_##name(int64_t n, const type *x, type most)                                  \
-    {                                                                                                \
-        bl__vector_##name largest = bl__splat_##name(most);                                          \
-        for (int64_t i = 0; i < n; i += BL__LANES_##name)                                            \
-            largest = bl__max_##name(bl__load_or_##name(x + i, n - i, most), largest);               \
-        return bl__largest_lane_##name(largest);                                                     \
-    }                                                                                                \
-                                                                                                     \
-    static type total_##name(int64_t n, const type *x)                                               \
-    {                                                                                                \
-        enum {                                                                                       \
-            VECTORS = 16 / BL__LANES_##name                                                          \
-        };                                                                                           \
-        bl__vector_##name sum[VECTORS];                                                              \
-        for (int v = 0; v < (int)VECTORS; v++)                                                       \
-            sum[v] = bl__splat_##name(0);                                                            \
-        for (int64_t i = 0; i < n; i += 16) {                                                        \
-            for (int64_t v = 0, at = i; v < (int64_t)VECTORS && at < n; v++, at += BL__LANES_##name) \
-                sum[v] = sum[v] + bl__load_##name(x + at, n - at);                                   \
-        }                                                                                            \
-        return (type)bl__sum_of_16_##name(sum);                                                      \
-    }                                                                                                \
-                                                                                                     \
-    /* x = exp(x - shift), and 0 from n on. */                                                       \
-    static void powers_##name(int64_t n, type *x, type shift, int64_t end)                           \
-    {                                                                                                \
-        bl__vector_##name off = bl__splat_##name(shift);                                             \
-        for (int64_t i = 0; i < n; i += BL__LANES_##name)                                            \
-            bl__store_##name(x + i, n - i, bl__exp_##name(bl__load_##name(x + i, n - i) - off));     \
-        for (int64_t i = n; i < end; i += BL__LANES_##name)                                          \
-            bl__store_##name(x + i, end - i, bl__splat_##name(0));                                   \
-    }                                                                                                \
-                                                                                                     \
-    static void soften_##name(const struct plan *plan, const bl__score_tile *t, char *scratch,       \
-                              bl__attention_factor out)                                              \
-    {                                                                                                \
-        const bl__attention *a = &plan->a;                                                           \
-        int64_t start = t->first_query % plan->part;                                                 \
-        type *most = (type *)(void *)(scratch + plan->most) + start;                                 \
-        type *sum = (type *)(void *)(scratch + plan->sum) + start;                                   \
-        for (int64_t r = 0; r < t->queries; r++) {                                                   \
-            type *s = (type *)(void *)(scratch + plan->scores) + r * a->score_row,                   \
-                 *y = (type *)out.data + r * out.steps.row;                                          \
-            int64_t keys = bl__keys_in(a, t, r);                                                     \
-            type m = largest_##name(keys, s, most[r]), factor = 1;                                   \
-            if (m != most[r] && t->first_key > 0)                                                    \
-                factor = exp(most[r] - m);                                                           \
-            powers_##name(keys, s, m, bl__keys_until(a, t, r));                                      \
-            if (a->masked)                                                                           \
-                bl__attention_forbid(a, t, r, s);                                                    \
-            sum[r] = sum[r] * factor + total_##name(keys, s);                                        \
-            most[r] = m;                                                                             \
-            for (int64_t e = 0; e < a->value_width && factor != 1; e++)                              \
-                y[e] *= factor;                                                                      \
-        }                                                                                            \
-    }                                                                                                \
-                                                                                                     \
-    static void finish_##name(const struct plan *plan, const bl__score_tile *t, char *scratch,       \
-                              bl__attention_factor out, void *log_sum)                               \
-    {                                                                                                \
-        const bl__attention *a = &plan->a;                                                           \
-        int64_t start = t->first_query % plan->part;                                                 \
-        const type *most = (type *)(void *)(scratch + plan->most) + start;                           \
-        const type *sum = (type *)(void *)(scratch + plan->sum) + start;                             \
-        const int64_t *allowed = (int64_t *)(void *)(scratch + plan->allowed) + start;               \
-        for (int64_t r = 0; r < t->queries; r++) {                                                   \
-            type *y = (type *)out.data + r * out.steps.row, l = sum[r];                              \
-            if (most[r] == lowest && !plan->undefined)                                               \
-                l += (type)(a->keys - allowed[r]);                                                   \
-            for (int64_t e = 0; e < a->value_width && a->keys > 0; e++)                              \
-                y[e] /= l;                                                                           \
-            ((type *)log_sum)[r] = allowed[r] == 0 ? 0 : most[r] + log(l);                           \
-        }                                                                                            \
-    }                                                                                                \
-                                                                                                     \
-    static void begin_##name(const struct plan *plan, int64_t queries, char *scratch)                \
-    {                                                                                                \
-        for (int64_t r = 0; r < queries; r++) {                                                      \
-            ((type *)(void *)(scratch + plan->most))[r] = lowest;                                    \
-            ((type *)(void *)(scratch + plan->sum))[r] = 0;                                          \
-            ((int64_t *)(void *)(scratch + plan->allowed))[r] = 0;                                   \
-        }                                                                                            \
+#define PASSES(name, type, lowest)                                                                     \
+    /* Of NaN and a number the number: a NaN makes the sum NaN, whatever is taken off the scores. */   \
+    static type largest_##name(int64_t n, const type *x, type most)                                    \
+    {                                                                                                  \
+        bl__vector_##name largest = bl__splat_##name(most);                                            \
+        for (int64_t i = 0; i < n; i += BL__LANES_##name)                                              \
+            largest = bl__max_##name(bl__load_or_##name(x + i, n - i, most), largest);                 \
+        return bl__largest_lane_##name(largest);                                                       \
+    }                                                                                                  \
+                                                                                                       \
+    static type total_##name(int64_t n, const type *x)                                                 \
+    {                                                                                                  \
+        enum {                                                                                         \
+            VECTORS = 16 / BL__LANES_##name                                                            \
+        };                                                                                             \
+        bl__vector_##name sum[VECTORS];                                                                \
+        for (int v = 0; v < (int)VECTORS; v++)                                                         \
+            sum[v] = bl__splat_##name(0);                                                              \
+        for (int64_t i = 0; i < n; i += 16) {                                                          \
+            for (int64_t v = 0, at = i; v < (int64_t)VECTORS && at < n; v++, at += BL__LANES_##name)   \
+                sum[v] = sum[v] + bl__load_##name(x + at, n - at);                                     \
+        }                                                                                              \
+        return (type)bl__sum_of_16_##name(sum);                                                        \
+    }                                                                                                  \
+                                                                                                       \
+    /* x = exp(x - shift), whose sum it gives, and 0 from n on. */                                     \
+    static type powers_##name(int64_t n, type *x, type shift, int64_t end)                             \
+    {                                                                                                  \
+        enum {                                                                                         \
+            VECTORS = 16 / BL__LANES_##name                                                            \
+        };                                                                                             \
+        bl__vector_##name sum[VECTORS], off = bl__splat_##name(shift);                                 \
+        int64_t i = 0;                                                                                 \
+        for (int v = 0; v < (int)VECTORS; v++)                                                         \
+            sum[v] = bl__splat_##name(0);                                                              \
+        for (; i + 16 <= n; i += 16) {                                                                 \
+            for (int64_t v = 0, at = i; v < (int64_t)VECTORS; v++, at += BL__LANES_##name) {           \
+                bl__vector_##name y = bl__exp_##name(bl__load_##name(x + at, BL__LANES_##name) - off); \
+                bl__store_##name(x + at, BL__LANES_##name, y);                                         \
+                sum[v] = sum[v] + y;                                                                   \
+            }                                                                                          \
+        }                                                                                              \
+        for (int v = 0; i < n; v++, i += BL__LANES_##name) {                                           \
+            bl__store_##name(x + i, n - i, bl__exp_##name(bl__load_##name(x + i, n - i) - off));       \
+            sum[v] = sum[v] + bl__load_##name(x + i, n - i);                                           \
+        }                                                                                              \
+        for (i = n; i < end; i += BL__LANES_##name)                                                    \
+            bl__store_##name(x + i, end - i, bl__splat_##name(0));                                     \
+        return (type)bl__sum_of_16_##name(sum);                                                        \
+    }                                                                                                  \
+                                                                                                       \
+    static void soften_##name(const struct plan *plan, const bl__score_tile *t, char *scratch,         \
+                              bl__attention_factor out)                                                \
+    {                                                                                                  \
+        const bl__attention *a = &plan->a;                                                             \
+        int64_t start = t->first_query % plan->part;                                                   \
+        type *most = (type *)(void *)(scratch + plan->most) + start;                                   \
+        type *sum = (type *)(void *)(scratch + plan->sum) + start;                                     \
+        for (int64_t r = 0; r < t->queries; r++) {                                                     \
+            type *s = (type *)(void *)(scratch + plan->scores) + r * a->score_row,                     \
+                 *y = (type *)out.data + r * out.steps.row;                                            \
+            int64_t keys = bl__keys_in(a, t, r);                                                       \
+            type m = largest_##name(keys, s, most[r]), factor = 1, added;                              \
+            if (m != most[r] && t->first_key > 0)                                                      \
+                factor = exp(most[r] - m);                                                             \
+            added = powers_##name(keys, s, m, bl__keys_until(a, t, r));                                \
+            if (a->masked) {                                                                           \
+                bl__attention_forbid(a, t, r, s);                                                      \
+                added = total_##name(keys, s);                                                         \
+            }                                                                                          \
+            sum[r] = sum[r] * factor + added;                                                          \
+            most[r] = m;                                                                               \
+            for (int64_t e = 0; e < a->value_width && factor != 1; e++)                                \
+                y[e] *= factor;                                                                        \
+        }                                                                                              \
+    }                                                                                                  \
+                                                                                                       \
+    static void finish_##name(const struct plan *plan, const bl__score_tile *t, char *scratch,         \
+                              bl__attention_factor out, void *log_sum)                                 \
+    {                                                                                                  \
+        const bl__attention *a = &plan->a;                                                             \
+        int64_t start = t->first_query % plan->part;                                                   \
+        const type *most = (type *)(void *)(scratch + plan->most) + start;                             \
+        const type *sum = (type *)(void *)(scratch + plan->sum) + start;                               \
+        const int64_t *allowed = (int64_t *)(void *)(scratch + plan->allowed) + start;                 \
+        for (int64_t r = 0; r < t->queries; r++) {                                                     \
+            type *y = (type *)out.data + r * out.steps.row, l = sum[r];                                \
+            if (most[r] == lowest && !plan->undefined)                                                 \
+                l += (type)(a->keys - allowed[r]);                                                     \
+            for (int64_t e = 0; e < a->value_width && a->keys > 0; e++)                                \
+                y[e] /= l;                                                                             \
+            ((type *)log_sum)[r] = allowed[r] == 0 ? 0 : most[r] + log(l);                             \
+        }                                                                                              \
+    }                                                                                                  \
+                                                                                                       \
+    static void begin_##name(const struct plan *plan, int64_t queries, char *scratch)                  \
+    {                                                                                                  \
+        for (int64_t r = 0; r < queries; r++) {                                                        \
+            ((type *)(void *)(scratch + plan->most))[r] = lowest;                                      \
+            ((type *)(void *)(scratch + plan->sum))[r] = 0;                                            \
+            ((int64_t *)(void *)(scratch + plan->allowed))[r] = 0;                                     \
+        }                                                                                              \
     }
 
 PASSES(f32, float, -FLT_MAX)
@@ -135,11 +154,14 @@ PASSES(f64, double, -DBL_MAX)
 /* Queries do not depend on each other, so any cut gives the same bits. */
 static void share_out(struct plan *plan)
 {
-    const bl__attention *a = &plan->a;
-    int64_t tiles = a->query_tile > 0 ? (a->queries + a->query_tile - 1) / a->query_tile : 0,
-            each = PART_TILES;
-    each = each < tiles ? each : tiles;
-    while (each > 1 && a->batches * a->heads * ((tiles + each - 1) / each) < PARTS)
+    bl__attention *a = &plan->a;
+    int64_t heads = a->batches * a->heads;
+    if (heads * ((a->queries + LARGE_TILE - 1) / LARGE_TILE) >= PARTS)
+        a->query_tile = a->queries < LARGE_TILE ? a->queries : LARGE_TILE;
+    int64_t tiles = a->query_tile > 0 ? (a->queries + a->query_tile - 1) / a->query_tile : 0, each = tiles;
+    if (tiles > 1 && each > MOST_QUERIES / a->query_tile)
+        each = MOST_QUERIES / a->query_tile;
+    while (each > 1 && heads * ((tiles + each - 1) / each) < PARTS)
         each = (each + 1) / 2;
     plan->part = each * a->query_tile;
     plan->parts = each > 0 ? (tiles + each - 1) / each : 0;
@@ -216,8 +238,8 @@ static bl__attention_factor rows_at(const bl__attention *a, bl__attention_factor
     return (bl__attention_factor){bl__at(out.data, a->bytes, query * out.steps.row), out.steps};
 }
 
-/* All queries of a part against the keys of one tile, at most `count`. Gives whether their values are finite.
- */
+/* All queries of a part against the keys of one tile, at most `count`. Gives whether their values are finite,
+ * where that is still to be known. */
 static bool attend(const struct plan *plan, const struct part *part, int64_t first, int64_t count)
 {
     const bl__attention *a = &plan->a;
@@ -241,10 +263,10 @@ static bool attend(const struct plan *plan, const struct part *part, int64_t fir
         plan->soften(plan, &t, scratch, out);
         bl__attention_weigh(a, &t, a->value_width, weights, values, out, first > 0, scratch);
     }
-    return bl__attention_finite(a, values, count, a->value_width);
+    return part->whole || plan->parts > 1 || bl__attention_finite(a, values, count, a->value_width);
 }
 
-/* The sums of a part. Gives whether all of the head's values are finite. */
+/* The sums of a part. Gives whether all of the head's values are finite, where that is still to be known. */
 static bool add_up(const struct plan *plan, const struct part *part)
 {
     const bl__attention *a = &plan->a;
@@ -260,6 +282,8 @@ static bool add_up(const struct plan *plan, const struct part *part)
     bool finite = true;
     for (int64_t first = 0; first < last; first += a->key_tile)
         finite &= attend(plan, part, first, last - first < a->key_tile ? last - first : a->key_tile);
+    if (part->whole || plan->parts > 1)
+        return true;
     bl__attention_factor rest = bl__attention_part(a, &a->v, part->batch, bl__group_of(a, part->head), last);
     return finite && bl__attention_finite(a, rest, a->keys - last, a->value_width);
 }
@@ -284,7 +308,7 @@ static void do_part(const bl__call *call, const void *work, int64_t index, int w
     bl__attention_copy(a, part.scratch + plan->queries,
                        bl__attention_part(a, &a->q, part.batch, part.head, row), part.queries, a->width,
                        a->scale);
-    if (!add_up(plan, &part) && !part.whole && plan->parts == 1) {
+    if (!add_up(plan, &part)) {
         part.whole = true;
         add_up(plan, &part);
     }

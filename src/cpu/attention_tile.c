@@ -203,18 +203,14 @@ static int64_t end_of_strips(const bl__attention *a, const bl__score_tile *t, in
     return end < t->queries ? end : t->queries;
 }
 
-/* What all strips need is computed at once, so that few keys at a time meet all rows. */
 void bl__attention_times(const bl__attention *a, const bl__score_tile *t, int64_t width, void *rows,
                          bl__attention_factor turned, void *scores, char *scratch)
 {
     bl__attention_factor left = {rows, {width, 1}}, to = {scores, {a->score_row, 1}};
-    int64_t all = bl__keys_until(a, t, 0);
-    all -= all < t->keys ? all % (int64_t)(64 / a->bytes) : 0;
-    multiply(a, t->queries, all, width, left, turned, to, false, scratch);
     for (int64_t r = 0, end; r < t->queries; r = end) {
         end = end_of_strips(a, t, r);
-        multiply(a, end - r, bl__keys_until(a, t, r) - all, width, from(a, left, r, 0),
-                 from(a, turned, 0, all), from(a, to, r, all), false, scratch);
+        multiply(a, end - r, bl__keys_until(a, t, r), width, from(a, left, r, 0), turned, from(a, to, r, 0),
+                 false, scratch);
     }
 }
 

@@ -431,9 +431,12 @@ static bl_tensor *with_row(bl_tensor *x, int64_t row, double value)
  * and in the kernels what flows back through it too. */
 Test(attention, numbers_that_are_none_in_tiles)
 {
-    for (int which = 0; which < 16; which++) {
+    for (int which = 0; which < 24; which++) {
         int input = which % 4, last = which / 4 % 2;
-        large l = which < 8 ? large_of(BL_F64, HEADS, true, 0) : one_group_of(BL_F64, true, 0);
+        bl_shape few = BL_SHAPE(1, HEADS, 40, WIDE), keys = BL_SHAPE(1, HEADS, LONG, WIDE);
+        large l = which < 8    ? large_of(BL_F64, HEADS, true, 0)
+                  : which < 16 ? one_group_of(BL_F64, true, 0)
+                               : large_with(BL_F64, few, keys, true, 0); /* one tile of queries */
         bl_tensor **place = input < 3 ? &l.inputs[input] : &l.weights;
         *place = with_row(*place, last ? bl_tensor_shape(*place).size[2] - 10 : 10, last ? inf : nan_);
         bl_tensor *results[8];

@@ -176,6 +176,8 @@ Test(script, is_one_instruction_with_a_name_and_costs)
     cr_expect_str_eq(info.op, "add+mul+add+mul+996 more");
     cr_expect_str_eq(info.scope, "deep");
     cr_expect_eq(info.flops, 1000);
+    cr_expect_eq(info.bytes_read, 4); /* what passes from step to step does not count */
+    cr_expect_eq(info.bytes_written, 4);
     cr_expect_leq(bl_program_workspace_bytes(program), 2 * 64); /* two cells or three, and the output */
     cr_expect_eq(bl_program_workspace_bytes(program), bl_program_workspace_bound(program));
     bl_program_free(program);

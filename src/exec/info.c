@@ -1,5 +1,6 @@
 /* What a program costs, known before it runs: operations, bytes moved, states. */
 #include "cpu/flops.h"
+#include "cpu/script.h"
 #include "exec/strand.h"
 
 /* ---- instructions ---- */
@@ -35,10 +36,12 @@ static int64_t bytes_read(const bl__instruction *instruction)
     return bytes;
 }
 
-static int64_t bytes_written(const bl__call *call)
+/* The cells of a script, its first output, are its own. */
+static int64_t bytes_written(const bl__instruction *instruction)
 {
+    const bl__call *call = &instruction->call;
     int64_t bytes = 0;
-    for (uint32_t i = 0; i < call->output_count; i++)
+    for (uint32_t i = instruction->kernel == &bl__kernel_script; i < call->output_count; i++)
         bytes = bl__plus(bytes,
                          bytes_of(call->outputs[i], call->outputs[i]->unused ? 0 : call->outputs[i]->count));
     return bytes;
@@ -78,7 +81,7 @@ bl_instruction_info bl_program_instruction(const bl_program *program, size_t ind
                                  .line = name->line,
                                  .flops = instruction->kernel->flops(&instruction->call),
                                  .bytes_read = bytes_read(instruction),
-                                 .bytes_written = bytes_written(&instruction->call),
+                                 .bytes_written = bytes_written(instruction),
                                  .again = name->is_again};
 }
 

@@ -173,13 +173,13 @@ static int64_t add_pairs(finder *f, int64_t id)
             continue;
         const bl__node *node = nodes[id];
         bl__script_code code = bl__script_code_of(node->op->key);
-        if (code == BL__SCRIPT_CALL || node->input_count != 2 || node->outputs[0].count != 1 ||
-            node->outputs[0].dtype != f->open.dtype || unused_count + 2 > most_unused || l->has_products)
+        if (code == BL__SCRIPT_CALL || node->input_count != 2 || unused_count + 2 > most_unused ||
+            l->has_products)
             break;
         const bl_tensor *a = node->inputs[0], *b = node->inputs[1];
         uint32_t left = a->node->id, right = b->node->id, first = cells[left], second = cells[right];
         if (first == 0 || second == 0 || (a->output | b->output) != 0)
-            break;
+            break; /* what has a cell is a number of the script's dtype, and so is what is made of two */
         if (last_use[left] == id + 1) {
             cells[left] = 0;
             unused[unused_count++] = first - 1;

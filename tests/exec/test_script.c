@@ -47,21 +47,28 @@ static void run(bl_program *program)
     cr_assert_eq(bl_run(program), BL_OK, "%s", error_text(bl_program_error(program)));
 }
 
-/* Together and alone, as recorded and in f64, all outputs have the same bits. */
+static void expect_equal(bl_program *a, bl_program *b, bl_tensor *const *outputs, size_t count, bool wide)
+{
+    for (size_t i = 0; i < count; i++) {
+        bl_dtype dtype = wide ? BL_F64 : bl_tensor_dtype(outputs[i]);
+        size_t bytes = (size_t)bl_tensor_count(outputs[i]) * bl_dtype_size(dtype);
+        cr_assert_arr_eq(bl_output_data(a, outputs[i]), bl_output_data(b, outputs[i]), bytes,
+                         "output %zu of %zu, wide %d", i, count, wide);
+    }
+}
+
+/* Together and alone, as recorded and in f64, all outputs have the same bits; and again, over what the first
+ * run has left. */
 static void expect_same_bits(bl_tensor *const *outputs, size_t count)
 {
     for (int wide = 0; wide < 2; wide++) {
         bl_precision precision = wide ? BL_PRECISION_F64 : BL_PRECISION_RECORDED;
         bl_program *together = compile(outputs, count, true, precision);
         bl_program *alone = compile(outputs, count, false, precision);
-        run(together);
-        run(together); /* again, over what the first run has left */
         run(alone);
-        for (size_t i = 0; i < count; i++) {
-            bl_dtype dtype = wide ? BL_F64 : bl_tensor_dtype(outputs[i]);
-            size_t bytes = (size_t)bl_tensor_count(outputs[i]) * bl_dtype_size(dtype);
-            cr_assert_arr_eq(bl_output_data(together, outputs[i]), bl_output_data(alone, outputs[i]), bytes,
-                             "output %zu of %zu, wide %d", i, count, wide);
+        for (int i = 0; i < 2; i++) {
+            run(together);
+            expect_equal(together, alone, outputs, count, wide);
         }
         bl_program_free(together);
         bl_program_free(alone);
@@ -176,6 +183,8 @@ Test(script, is_one_instruction_with_a_name_and_costs)
     cr_expect_str_eq(info.op, "add+mul+add+mul+996 more");
     cr_expect_str_eq(info.scope, "deep");
     cr_expect_eq(info.flops, 1000);
+    cr_expect_eq(info.bytes_read, 4); /* what passes from step to step does not count */
+    cr_expect_eq(info.bytes_written, 4);
     cr_expect_leq(bl_program_workspace_bytes(program), 2 * 64); /* two cells or three, and the output */
     cr_expect_eq(bl_program_workspace_bytes(program), bl_program_workspace_bound(program));
     bl_program_free(program);
@@ -232,6 +241,96 @@ Test(script, among_tensors)
     cr_assert_eq(bl_grad(&z, 1, NULL, &sum, 1, gradient), BL_OK);
     cr_assert_eq(bl_grad(gradient, 1, NULL, &first, 1, gradient + 1), BL_OK);
     expect_same_bits(gradient, 2);
+}
+
+/* A group that a script takes a value from has run before it, whatever could have joined it later; and it
+ * puts its value where the script finds it, though no group or single op looks at it. */
+Test(script, takes_from_groups)
+{
+    float values[6] = {1, -2, 3, 0.5f, 0.25f, -1};
+    bl_tensor *x = bl_constant(graph, BL_F32, BL_SHAPE(2, 3), values);
+    bl_tensor *square = bl_square(bl_neg(x)), *sum = bl_sum(square, BL_ALL_AXES, false);
+    bl_tensor *wide = bl_cast(bl_exp(bl_neg(bl_cast(number(0.3), BL_F64))), BL_F32); /* a group of numbers */
+    bl_tensor *y = bl_mul(sum, wide);
+    for (int i = 0; i < LEAST; i++)
+        y = i % 3 ? bl_mul(y, wide) : bl_add(y, sum);
+    bl_tensor *later = bl_tanh(square), *after = bl_mul(bl_add(later, x), y);
+    bl_tensor *outputs[] = {after, later, y};
+    cr_assert_leq(instructions(outputs, 3), 4, "two groups, a script, and what uses it");
+    expect_same_bits(outputs, 3);
+}
+
+/* Leaves that stand within a script, or right behind it, are there once. */
+Test(script, leaves_in_between)
+{
+    float x_values[2] = {1, 2}, y_value = 3, z_value = 4, got[2];
+    bl_tensor *one = number(1), *w = one;
+    for (int i = 0; i < LEAST; i++)
+        w = bl_mul(w, one);
+    bl_tensor *y = bl_input(graph, "y", BL_F32, BL_SCALAR);
+    w = bl_mul(w, y);
+    bl_tensor *x = bl_input(graph, "x", BL_F32, BL_SHAPE(2)), *z = bl_input(graph, "z", BL_F32, BL_SCALAR);
+    bl_tensor *outputs[] = {bl_mul(bl_mul(x, w), z)};
+    bl_program *program = compile(outputs, 1, true, BL_PRECISION_RECORDED);
+    cr_assert_eq(bl_set_input(program, x, x_values, sizeof(x_values)), BL_OK);
+    cr_assert_eq(bl_set_input(program, y, &y_value, sizeof(y_value)), BL_OK);
+    cr_assert_eq(bl_set_input(program, z, &z_value, sizeof(z_value)), BL_OK);
+    run(program);
+    cr_assert_eq(bl_read(program, outputs[0], got, sizeof(got)), BL_OK);
+    cr_expect_eq(got[0], 12);
+    cr_expect_eq(got[1], 24);
+    bl_program_free(program);
+}
+
+/* A value that an op takes twice, and never again, has one cell to give back. */
+Test(script, takes_a_value_twice)
+{
+    bl_tensor *x = number(0.9), *y = x, *z = number(0.8);
+    for (int i = 0; i < LEAST; i++) {
+        y = i % 2 ? bl_maximum(y, y) : bl_mul_scalar(y, 1.01);
+        z = bl_add(bl_mul(z, z), bl_mul(y, x));
+    }
+    bl_tensor *outputs[] = {y, z};
+    cr_assert_eq(instructions(outputs, 2), 1);
+    expect_same_bits(outputs, 2);
+}
+
+static bl_status infer_halves(bl_infer_call *call)
+{
+    for (int i = 0; i < 2; i++) {
+        call->dtype[i] = BL_F64;
+        call->shape[i] = BL_SCALAR;
+    }
+    return BL_OK;
+}
+
+static bl_status compute_halves(const bl_compute_call *call)
+{
+    double x = *(const double *)call->inputs[0];
+    *(double *)call->outputs[0] = x / 2;
+    *(double *)call->outputs[1] = x / 4;
+    return BL_OK;
+}
+
+/* Two outputs of one node are two values. */
+Test(script, takes_one_output_of_a_node)
+{
+    const bl_op op = {.size = sizeof(op),
+                      .name = "halves",
+                      .min_inputs = 1,
+                      .max_inputs = 1,
+                      .output_count = 2,
+                      .infer = infer_halves,
+                      .compute = compute_halves};
+    bl_tensor *x = bl_full(graph, BL_F64, BL_SCALAR, 1.5), *half = bl_apply(graph, &op, &x, 1, NULL);
+    bl_tensor *quarter = bl_output(half, 1), *y = x;
+    for (int i = 0; i < 3 * LEAST; i++)
+        y = i == LEAST ? bl_sub(y, quarter) : i == 2 * LEAST ? bl_mul(quarter, half) : bl_mul(y, half);
+    expect_same_bits(&y, 1);
+    bl_tensor *z = quarter;
+    for (int i = 0; i < LEAST; i++)
+        z = bl_tanh(bl_sub(z, i == 5 ? half : quarter));
+    expect_same_bits(&z, 1);
 }
 
 /* A sum of a product of matrices of one element each is left to the product. */

@@ -151,8 +151,8 @@ struct bl_graph {
 enum {
     BL__OP_COMPOSITE = 1u << 16, /* applying the op records its decomposition at once */
     BL__OP_RANDOM = 1u << 17,    /* where its last input is a random state, it draws from it */
-    BL__OP_PAIR = 1u << 18       /* two inputs, no attributes; of two of one float dtype and one shape the output
-                                    is as they are, and nothing is wrong with them */
+    BL__OP_PAIR = 1u << 18 /* two inputs, no attributes; of two of one float dtype and one shape the output
+                              is as they are, and nothing is wrong with them */
 };
 
 /* The vjp of an op by its decomposition: what an op without a vjp has, and a fused op where something flows

@@ -3,6 +3,7 @@
  * the cache. The plan says how each input gets there. A single op whose inputs are all contiguous has no
  * plan: a run is one call. */
 #include "cpu/elementwise.h"
+#include "cpu/compound.h"
 #include "cpu/kernels.h"
 #include "cpu/loop.h"
 #include "cpu/parallel.h"
@@ -25,6 +26,7 @@ enum {
 enum source {
     DIRECT,   /* contiguous over the whole index space: a pointer into it */
     ROWS,     /* rows of unit stride, long enough to be tiles: a pointer to each */
+    ONE,      /* one element everywhere, and steps that read it as such: a pointer to it */
     SCALAR,   /* one element everywhere: filled into a buffer once */
     REPEATED, /* short rows, all the same: gathered into a buffer once */
     GATHERED  /* anything else: gathered for every tile */
@@ -70,7 +72,7 @@ struct plan {
     uint32_t layout;          /* that both are bound to */
     bool fills;               /* some inputs are SCALAR or REPEATED */
     uint8_t memory_count, output_count;
-    uint8_t memory[BL__GROUP_INPUTS];      /* the inputs that are DIRECT or ROWS */
+    uint8_t memory[BL__GROUP_INPUTS];      /* the inputs that are DIRECT, ROWS or ONE */
     uint8_t output[BL__GROUP_STEPS];       /* the slots of the outputs, ... */
     uint8_t output_bytes[BL__GROUP_STEPS]; /* ... and the bytes of their elements */
     uint8_t buffer[BL__GROUP_SLOTS]; /* by slot: the number of its buffer; NO_BUFFER where there is memory to
@@ -126,8 +128,10 @@ static void lay_out(struct plan *plan, const bl__call *call)
 }
 
 /* `joins`: whether rows are joined with their neighbours. */
-static enum source classify(const struct plan *plan, const struct input *input, bool joins)
+static enum source classify(const struct plan *plan, int k, bool joins)
 {
+    const struct input *input = &plan->input[k];
+    bool read_as_one = plan->group->ones >> k & 1u;
     bool direct = true, scalar = true, repeated = true;
     int64_t contiguous = 1;
     for (int d = plan->rank - 1; d >= 0; d--) {
@@ -139,7 +143,7 @@ static enum source classify(const struct plan *plan, const struct input *input, 
     if (direct)
         return DIRECT;
     if (scalar)
-        return SCALAR;
+        return read_as_one ? ONE : SCALAR;
     if (joins)
         return repeated ? REPEATED : GATHERED;
     return input->stride[plan->rank - 1] == 1 ? ROWS : GATHERED;
@@ -151,7 +155,7 @@ static bool classify_all(struct plan *plan, int inputs)
     bool joins = row_of(plan) < JOINED_ROW;
     plan->gathers = plan->fills = false;
     for (int k = 0; k < inputs; k++) {
-        enum source source = classify(plan, &plan->input[k], joins);
+        enum source source = classify(plan, k, joins);
         plan->input[k].source = source;
         plan->gathers = plan->gathers || source == GATHERED;
         plan->fills = plan->fills || source == SCALAR || source == REPEATED;
@@ -159,7 +163,7 @@ static bool classify_all(struct plan *plan, int inputs)
     if (!joins || !plan->gathers || row_of(plan) < SHORT_ROW)
         return joins;
     for (int k = 0; k < inputs; k++)
-        plan->input[k].source = classify(plan, &plan->input[k], false);
+        plan->input[k].source = classify(plan, k, false);
     return false;
 }
 
@@ -352,7 +356,7 @@ static struct plan *make_plan(const bl__call *call, const bl__group *group, bl__
     int inputs = (int)call->input_count;
     int64_t strides[BL__GROUP_INPUTS][BL_MAX_RANK];
     struct plan *plan = bl__arena_take(arena, sizeof(*plan) + (size_t)inputs * sizeof(struct input));
-    if (!plan)
+    if (!plan || !group)
         return NULL;
     plan->group = group;
     for (int k = 0; k < inputs; k++) {
@@ -378,16 +382,22 @@ static struct plan *make_plan(const bl__call *call, const bl__group *group, bl__
     return keep_strides(plan, inputs, arena) && remember_steps(plan, call, arena) ? plan : NULL;
 }
 
+/* The group of a call with the steps that there are at once; NULL without memory. */
+static const bl__group *steps_of(const bl__call *call, const bl__group *group, bl__arena *arena)
+{
+    return bl__group_of_compounds(call, group, true, arena);
+}
+
 static bl_status prepare_group(bl__call *call, bl__arena *arena, size_t *scratch_bytes)
 {
-    call->plan = make_plan(call, call->attributes, arena, scratch_bytes);
+    call->plan = make_plan(call, steps_of(call, call->attributes, arena), arena, scratch_bytes);
     return call->plan ? BL_OK : BL_ERR_MEMORY;
 }
 
 bl_status bl__group_prepare_parts(bl__call *call, bl__arena *arena, size_t *scratch_bytes, int workers)
 {
     size_t begin = *scratch_bytes;
-    struct plan *plan = make_plan(call, call->attributes, arena, scratch_bytes);
+    struct plan *plan = make_plan(call, steps_of(call, call->attributes, arena), arena, scratch_bytes);
     if (!plan)
         return BL_ERR_MEMORY;
     *scratch_bytes = begin + plan->scratch_bytes * (size_t)workers;
@@ -416,10 +426,11 @@ bl_status bl__elementwise_prepare(bl__call *call, bl__arena *arena, size_t *scra
         return BL_ERR_MEMORY;
     group->size = output->size; /* there is room for one step only */
     group->rank = output->rank;
+    group->ones = 0;
     group->reducer = NULL;
     group->step_count = 1;
     group->step[0] = step;
-    struct plan *plan = make_plan(call, group, arena, scratch_bytes);
+    struct plan *plan = make_plan(call, steps_of(call, group, arena), arena, scratch_bytes);
     if (!plan)
         return BL_ERR_MEMORY;
     call->plan = plan;
@@ -506,7 +517,9 @@ static void point_at_memory(struct turn *turn, int64_t row, int64_t done)
     const bl__call *call = turn->call;
     for (int i = 0; i < plan->memory_count; i++) {
         int k = plan->memory[i];
-        int64_t first = plan->input[k].source == DIRECT ? done : turn->place.offset[k] + row;
+        int64_t first = plan->input[k].source == DIRECT ? done
+                        : plan->input[k].source == ROWS ? turn->place.offset[k] + row
+                                                        : 0;
         turn->slot[k] = bl__at(call->inputs[k]->data, plan->input[k].bytes, first);
     }
     for (int i = 0; i < plan->output_count; i++)

@@ -28,6 +28,7 @@ typedef struct bl__step {
 typedef struct bl__group {
     const int64_t *size; /* of the index space */
     uint8_t rank;
+    uint16_t ones;                     /* inputs, by bit, whose one element steps read as such (compound.h) */
     uint8_t reduced;                   /* the slot whose elements are reduced, ... */
     const struct bl__reducer *reducer; /* ... all to one, the instruction's last output; NULL for none */
     int64_t step_count;

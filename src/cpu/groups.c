@@ -4,14 +4,16 @@
  * share a tile depends on their shapes alone, and no element on its neighbours: the bits are those of each
  * alone. */
 #include "cpu/groups.h"
+#include "cpu/compound.h"
 #include "cpu/flops.h"
 #include "cpu/parallel.h"
 
 #include <string.h>
 
 enum {
-    PACKED = 128,      /* the most elements of a member that is packed */
-    TILE_BYTES = 2048, /* the most of a buffer */
+    PACKED = 128,       /* the most elements of a member that is packed, ... */
+    PACKED_OF_STEP = 4, /* ... and how many a step: what is copied takes longer than a few steps */
+    TILE_BYTES = 2048,  /* the most of a buffer */
     TILES_OF_PART = 16
 };
 
@@ -65,7 +67,7 @@ static int64_t count_of(const bl__call *call)
 static bool may_be_packed(const bl__group *steps, const bl__call *call)
 {
     int64_t count = count_of(call);
-    bool may = !steps->reducer && count > 0 && count <= PACKED;
+    bool may = !steps->reducer && count > 0 && count <= PACKED && count <= PACKED_OF_STEP * steps->step_count;
     for (uint32_t k = 0; k < call->input_count && may; k++)
         may = is_one_element(call->inputs[k]) ||
               (call->inputs[k]->contiguous && call->inputs[k]->count == count);
@@ -287,21 +289,22 @@ static void share_out(struct plan *plan, const bl__call *call, size_t *scratch_b
 
 static bl_status prepare_groups(bl__call *call, bl__arena *arena, size_t *scratch_bytes)
 {
-    const bl__groups *groups = call->attributes;
-    size_t members = groups->member_count;
+    bl__groups groups = *(const bl__groups *)call->attributes;
+    size_t members = groups.member_count;
     struct plan *plan = bl__arena_take(arena, sizeof(*plan));
-    if (!plan)
+    groups.steps = bl__group_of_compounds(&groups.member[0], groups.steps, false, arena);
+    if (!plan || !groups.steps)
         return BL_ERR_MEMORY;
     *plan = (struct plan){
-        .steps = groups->steps,
+        .steps = groups.steps,
         .alone = bl__arena_take(arena, members * sizeof(*plan->alone)),
         .first_part = bl__arena_take(arena, (members + 1) * sizeof(*plan->first_part)),
         .tile = bl__arena_take(arena, members * sizeof(*plan->tile)),
         .move = bl__arena_take(arena, ((size_t)call->input_count + call->output_count) * sizeof(*plan->move)),
-        .place = bl__arena_take(arena, (size_t)groups->steps->step_count * sizeof(*plan->place))};
+        .place = bl__arena_take(arena, (size_t)groups.steps->step_count * sizeof(*plan->place))};
     if (!plan->alone || !plan->first_part || !plan->tile || !plan->move || !plan->place)
         return BL_ERR_MEMORY;
-    pack(plan, groups);
+    pack(plan, &groups);
     share_out(plan, call, scratch_bytes);
     call->plan = plan;
     return BL_OK;

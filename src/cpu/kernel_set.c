@@ -11,6 +11,7 @@ const bl__kernel_set BL__OF_SET(bl__kernel_set) = {
 #define TILES(op) [BL__KEY_##op] = BL__TILES(op),
     .tiles = {BL__TILED_OPS(TILES) BL__DIVIDING_OPS(TILES)},
     .casts = BL__CAST_TILES,
+    .compounds = BL__COMPOUND_TILES,
     .sums = BL__SUM_REDUCERS,
     .attention_f32 = &BL__ATTENTION_ROWS(f32),
     .attention_f64 = &BL__ATTENTION_ROWS(f64),

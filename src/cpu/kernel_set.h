@@ -16,6 +16,7 @@ typedef struct bl__kernel_set {
     const bl__kernel *kernels[BL__KEY_COUNT]; /* by op; NULL where all sets share one, or there is none */
     const bl__tile *tiles[BL__KEY_COUNT];     /* by op, then by the dtype of the last input */
     const bl__tile (*casts)[BL_DTYPE_COUNT];  /* from, to */
+    const bl__tile *const *compounds;         /* by number (compound.h), then by dtype */
     const struct bl__reducer *const *sums;    /* the reducers of sum, by dtype */
     const struct bl__attention_rows *attention_f32, *attention_f64;
     const struct bl__small_products *small_products_f32, *small_products_f64;

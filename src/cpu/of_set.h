@@ -25,11 +25,13 @@ BL__DIVIDING_OPS(BL__DECLARE_TILES)
 extern const bl__tile BL__CAST_TILES[BL_DTYPE_COUNT][BL_DTYPE_COUNT];
 
 /* What else kernels that all sets share take from theirs (kernel_set.h). */
+#define BL__COMPOUND_TILES          BL__OF_SET(bl__compound_tiles)
 #define BL__SUM_REDUCERS            BL__OF_SET(bl__sum_reducers)
 #define BL__ATTENTION_ROWS(type)    BL__OF_SET(bl__attention_rows_##type)
 #define BL__ENTROPY_FUNCTIONS(type) BL__OF_SET(bl__entropy_functions_##type)
 #define BL__SMALL_PRODUCTS(type)    BL__OF_SET(bl__small_products_##type)
 #define BL__PANELS(type)            BL__OF_SET(bl__panels_##type) /* of the wider sets */
+extern const bl__tile *const BL__COMPOUND_TILES[];
 extern const struct bl__reducer *const BL__SUM_REDUCERS[BL_DTYPE_COUNT];
 extern const struct bl__attention_rows BL__ATTENTION_ROWS(f32), BL__ATTENTION_ROWS(f64);
 extern const struct bl__entropy_functions BL__ENTROPY_FUNCTIONS(f32), BL__ENTROPY_FUNCTIONS(f64);

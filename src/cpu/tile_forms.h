@@ -53,6 +53,23 @@
         }                                                                                        \
     }
 
+/* y = result for n elements, vector by vector, each of them once `loads` has loaded it: whole vectors, which
+ * need no mask, and then the rest. */
+#define BL__EACH_VECTOR(name, loads, result)                   \
+    int64_t i = 0;                                             \
+    for (; i <= n - BL__LANES_##name; i += BL__LANES_##name) { \
+        enum {                                                 \
+            left = BL__LANES_##name                            \
+        };                                                     \
+        loads;                                                 \
+        bl__store_##name(y + i, left, result);                 \
+    }                                                          \
+    if (i < n) {                                               \
+        const int64_t left = n - i;                            \
+        loads;                                                 \
+        bl__store_##name(y + i, left, result);                 \
+    }
+
 /* The same three for reals, vector by vector. */
 #define BL__VECTOR_UNARY(op, name, type, wide, result)                                           \
     static void op##_##name(int64_t n, void *out, const void *const *in, const void *attributes) \
@@ -62,10 +79,7 @@
         const scalar *from = in[0];                                                              \
         scalar *y = out;                                                                         \
         (void)attributes;                                                                        \
-        for (int64_t i = 0; i < n; i += BL__LANES_##name) {                                      \
-            number x = bl__load_##name(from + i, n - i);                                         \
-            bl__store_##name(y + i, n - i, result);                                              \
-        }                                                                                        \
+        BL__EACH_VECTOR(name, number x = bl__load_##name(from + i, left), result)                \
     }
 
 #define BL__VECTOR_BINARY(op, name, type, wide, result)                                          \
@@ -73,13 +87,11 @@
     {                                                                                            \
         typedef bl__vector_##name number;                                                        \
         typedef type scalar;                                                                     \
-        const scalar *left = in[0], *right = in[1];                                              \
+        const scalar *first = in[0], *second = in[1];                                            \
         scalar *y = out;                                                                         \
         (void)attributes;                                                                        \
-        for (int64_t i = 0; i < n; i += BL__LANES_##name) {                                      \
-            number a = bl__load_##name(left + i, n - i), b = bl__load_##name(right + i, n - i);  \
-            bl__store_##name(y + i, n - i, result);                                              \
-        }                                                                                        \
+        BL__EACH_VECTOR(name, number a = bl__load_##name(first + i, left);                       \
+                        number b = bl__load_##name(second + i, left), result)                    \
     }
 
 #define BL__VECTOR_SCALAR(op, name, type, wide, result)                                          \
@@ -87,13 +99,10 @@
     {                                                                                            \
         typedef bl__vector_##name number;                                                        \
         typedef type scalar;                                                                     \
-        const scalar *left = in[0];                                                              \
+        const scalar *first = in[0];                                                             \
         scalar *y = out;                                                                         \
         number b = bl__splat_##name((scalar)((const bl__scalar_attributes *)attributes)->value); \
-        for (int64_t i = 0; i < n; i += BL__LANES_##name) {                                      \
-            number a = bl__load_##name(left + i, n - i);                                         \
-            bl__store_##name(y + i, n - i, result);                                              \
-        }                                                                                        \
+        BL__EACH_VECTOR(name, number a = bl__load_##name(first + i, left), result)               \
     }
 
 /* A form for f32 and f64, and the row of an op that takes these. */

@@ -22,7 +22,8 @@
 #endif
 
 /* For either type, its vectors and masks, and functions: bl__load_f32(from, left), where lanes from `left` on
- * are 0, and load_or, where they are something else; store, of `left` lanes; splat, abs; less, equal, select,
+ * are 0, and load_or, where they are something else; store, of `left` lanes; splat, abs; copy_sign, a
+ * size that is not below 0 with the sign of another; less, equal, select,
  * any; multiply_add, a b + c, rounded once where the set has an instruction for it; max and min, of which the
  * second comes out where one is NaN; largest_lane. sum_of_16: the sum in f64 of the 16 lanes of several
  * vectors, in pairs k and k + 8, then k and k + 4, and so on. */
@@ -130,9 +131,6 @@ BL__FUNCTION(BL__UNARY_FUNCTION, acosh, u10)
 BL__FUNCTION(BL__UNARY_FUNCTION, log1p, u10)
 #else
 
-/* The size of x with the sign of x. */
-#define BL__SIGNED(type, x, size) bl__select_##type(bl__less_##type(x, bl__splat_##type(0)), -(size), size)
-
 #include "cpu/vector_f32.h"
 
 /* e^x / 2 = e^(x - k) e^k / 2, where x - k is exact and e^k / 2 all but a number. */
@@ -142,10 +140,10 @@ BL__FUNCTION(BL__UNARY_FUNCTION, log1p, u10)
 
 BL__PART_FUNCTION(cosh, f32, 88, BL__HALF_POWER_f32(size))
 BL__PART_FUNCTION(cosh, f64, 709, BL__HALF_POWER_f64(size))
-BL__PART_FUNCTION(sinh, f32, 88, BL__SIGNED(f32, x, BL__HALF_POWER_f32(size)))
-BL__PART_FUNCTION(sinh, f64, 709, BL__SIGNED(f64, x, BL__HALF_POWER_f64(size)))
-BL__PART_FUNCTION(asinh, f32, 0x1p60F, BL__SIGNED(f32, x, bl__log_f32(size) + (float)BL__LOG_2))
-BL__PART_FUNCTION(asinh, f64, 0x1p60, BL__SIGNED(f64, x, bl__log_f64(size) + BL__LOG_2))
+BL__PART_FUNCTION(sinh, f32, 88, bl__copy_sign_f32(BL__HALF_POWER_f32(size), x))
+BL__PART_FUNCTION(sinh, f64, 709, bl__copy_sign_f64(BL__HALF_POWER_f64(size), x))
+BL__PART_FUNCTION(asinh, f32, 0x1p60F, bl__copy_sign_f32(bl__log_f32(size) + (float)BL__LOG_2, x))
+BL__PART_FUNCTION(asinh, f64, 0x1p60, bl__copy_sign_f64(bl__log_f64(size) + BL__LOG_2, x))
 BL__PART_FUNCTION(acosh, f32, 0x1p60F, bl__log_f32(x) + (float)BL__LOG_2)
 BL__PART_FUNCTION(acosh, f64, 0x1p60, bl__log_f64(x) + BL__LOG_2)
 BL__PART_FUNCTION(log1p, f32, 0x1p60F, bl__log_f32(x))

@@ -40,6 +40,10 @@ static const int64_t bl__ones_f64[8] = {-1, -1, -1, -1};
     {                                                                                                  \
         return _mm256_andnot_##ps(_mm256_set1_##ps((number)-0.0), x);                                  \
     }                                                                                                  \
+    static inline bl__vector_##type bl__copy_sign_##type(bl__vector_##type size, bl__vector_##type x)  \
+    {                                                                                                  \
+        return _mm256_or_##ps(size, _mm256_and_##ps(_mm256_set1_##ps((number)-0.0), x));               \
+    }                                                                                                  \
     static inline bl__vector_##type bl__load_or_##type(const number *from, int64_t left, number other) \
     {                                                                                                  \
         if (BL__LIKELY(left >= (int64_t)(32 / sizeof(number))))                                        \
@@ -92,6 +96,11 @@ static inline __m256 bl__scale_f32(__m256 x, __m256 n)
 {
     __m256i all = _mm256_cvtps_epi32(n), half = _mm256_srai_epi32(all, 1);
     return x * bl__power_of_2(half) * bl__power_of_2(_mm256_sub_epi32(all, half));
+}
+
+static inline __m256 bl__two_to_f32(__m256 n)
+{
+    return bl__power_of_2(_mm256_cvtps_epi32(n));
 }
 
 static inline __m256 bl__square_rest_f32(__m256 x, __m256 square)

@@ -31,6 +31,10 @@ typedef __mmask8 bl__mask_f64;
     {                                                                                                  \
         return _mm512_andnot_##ps(_mm512_set1_##ps((number)-0.0), x);                                  \
     }                                                                                                  \
+    static inline bl__vector_##type bl__copy_sign_##type(bl__vector_##type size, bl__vector_##type x)  \
+    {                                                                                                  \
+        return _mm512_or_##ps(size, _mm512_and_##ps(_mm512_set1_##ps((number)-0.0), x));               \
+    }                                                                                                  \
     static inline bl__vector_##type bl__load_or_##type(const number *from, int64_t left, number other) \
     {                                                                                                  \
         return _mm512_mask_loadu_##ps(_mm512_set1_##ps(other), bl__first_##type(left), from);          \
@@ -76,6 +80,11 @@ BL__VECTOR(f64, double, pd)
 static inline __m512 bl__scale_f32(__m512 x, __m512 n)
 {
     return _mm512_scalef_ps(x, n);
+}
+
+static inline __m512 bl__two_to_f32(__m512 n)
+{
+    return _mm512_scalef_ps(_mm512_set1_ps(1), n);
 }
 
 static inline __m512 bl__square_rest_f32(__m512 x, __m512 square)

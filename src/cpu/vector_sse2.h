@@ -30,6 +30,10 @@ typedef __m128d bl__mask_f64;
     {                                                                                                  \
         return _mm_andnot_##ps(_mm_set1_##ps((number)-0.0), x);                                        \
     }                                                                                                  \
+    static inline bl__vector_##type bl__copy_sign_##type(bl__vector_##type size, bl__vector_##type x)  \
+    {                                                                                                  \
+        return _mm_or_##ps(size, _mm_and_##ps(_mm_set1_##ps((number)-0.0), x));                        \
+    }                                                                                                  \
     static inline bl__vector_##type bl__load_or_##type(const number *from, int64_t left, number other) \
     {                                                                                                  \
         number part[16 / sizeof(number)];                                                              \
@@ -88,6 +92,11 @@ static inline __m128 bl__scale_f32(__m128 x, __m128 n)
 {
     __m128i all = _mm_cvtps_epi32(n), half = _mm_srai_epi32(all, 1);
     return x * bl__power_of_2(half) * bl__power_of_2(_mm_sub_epi32(all, half));
+}
+
+static inline __m128 bl__two_to_f32(__m128 n)
+{
+    return bl__power_of_2(_mm_cvtps_epi32(n));
 }
 
 /* From halves of the digits of x, whose products are exact (Dekker 1971). */

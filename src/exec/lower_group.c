@@ -102,6 +102,7 @@ static bool set_space(bl__lowering *l, const bl__fusion_group *group, bl__group 
         return false;
     steps->size = dims->size;
     steps->rank = member->rank;
+    steps->ones = 0;
     steps->reducer = NULL;
     return true;
 }

@@ -25,8 +25,8 @@ static bl_tensor *step(bl_update_call *u, bl_tensor *g, double shrinking)
     bl_tensor *size = bl_neg(bl_div(u->lr, correction));
     bl_tensor *kept = shrinking == 0 ? NULL : bl__rounded(u, one_minus_lr(size, correction, shrinking));
     size = bl__rounded(u, size);
-    bl_tensor *root = bl__rounded(u, bl_sqrt(bl__correction(u, options->beta2)));
-    bl_tensor *scale = bl_add_scalar(bl_div(bl_sqrt(v), root), options->eps);
+    bl_tensor *factor = bl__rounded(u, bl_rsqrt(bl__correction(u, options->beta2))); /* no division of each */
+    bl_tensor *scale = bl_add_scalar(bl_mul(bl_sqrt(v), factor), options->eps);
     bl_tensor *p = kept ? bl_mul(u->parameter, kept) : u->parameter;
     return bl_add(p, bl_div(bl_mul(m, size), scale));
 }

@@ -378,6 +378,7 @@ static void build(bl__lowering *l, bl_tensor *const *outputs, size_t count)
         bl__lower_output(l, outputs[i]);
     if (!bl__lowering_ok(l))
         return;
+    bl__find_wanted(l->program);
     bool is_limited = l->memory_budget != BL_MEMORY_UNLIMITED;
     /* under a budget nothing lives longer than it must, and instructions are dropped one by one */
     if (!bl__find_failures(l->program) || !bl__order(l) || (!is_limited && !bl__batch(l))) {

@@ -79,18 +79,18 @@ bool bl__may_overwrite(const bl_program *p, const bl__instruction *instruction, 
 
 /* ---- states ---- */
 
-/* Whether anything after the run looks at a storage besides one effect. */
-static bool is_wanted_after(const bl_program *p, uint32_t storage, const bl__effect *apart_from)
+static void want(bl_program *p, uint32_t storage)
 {
-    for (size_t i = 0; i < p->output_count; i++) {
-        if (p->outputs[i].value->storage == storage)
-            return true;
-    }
-    for (size_t i = 0; i < p->effect_count; i++) {
-        if (&p->effects[i] != apart_from && p->effects[i].value->storage == storage)
-            return true;
-    }
-    return false;
+    p->storages[storage].is_wanted_twice = p->storages[storage].is_wanted;
+    p->storages[storage].is_wanted = true;
+}
+
+void bl__find_wanted(bl_program *p)
+{
+    for (size_t i = 0; i < p->output_count; i++)
+        want(p, p->outputs[i].value->storage);
+    for (size_t i = 0; i < p->effect_count; i++)
+        want(p, p->effects[i].value->storage);
 }
 
 /* Positions that an embedding has looked up, and the rows of its table. */
@@ -161,7 +161,7 @@ bool bl__may_become_state(const bl_program *p, const bl__effect *effect)
         effect->value->offset != 0 || effect->rows != 1 || effect->run != state->parameter->count ||
         effect->run == 0)
         return false;
-    return storage->place == BL__WORKSPACE && !is_wanted_after(p, effect->value->storage, effect);
+    return storage->place == BL__WORKSPACE && !storage->is_wanted_twice;
 }
 
 /* As which of its outputs an instruction makes a value. */

@@ -31,8 +31,12 @@ bool bl__find_failures(bl_program *program);
 /* Whether an instruction may fail, as far as that is known. */
 bool bl__may_fail(const bl__instruction *instruction);
 
+/* Notes which storages are looked at after the run, by outputs and effects. */
+void bl__find_wanted(bl_program *program);
+
 /* Whether an effect is the new value of a whole state, which nothing else after the run looks at, so that it
- * may be written where the old one is by an instruction that is neither read past nor fails. */
+ * may be written where the old one is by an instruction that is neither read past nor fails. After
+ * bl__find_wanted. */
 bool bl__may_become_state(const bl_program *program, const bl__effect *effect);
 
 /* Has new values of whole states written where the old ones stand, where no instruction from then on can fail

@@ -24,8 +24,9 @@ typedef struct bl__storage {
         size_t owner;  /* index among the states or inputs */
         void *data;    /* of a constant */
     };
-    uint32_t root; /* an index; its own when it stands alone */
-    uint8_t place; /* a bl__location */
+    uint32_t root;                   /* an index; its own when it stands alone */
+    uint8_t place;                   /* a bl__location */
+    bool is_wanted, is_wanted_twice; /* after the run: by an output or effect, by more than one */
     /* In programs that are checked: */
     bool is_checked;      /* its values are looked at when they are there */
     bool may_be_infinite; /* for its op was recorded with an infinite number */

@@ -93,6 +93,18 @@ Test(overwrite, a_later_instruction_reads_the_old_value)
     bl_program_free(program);
 }
 
+/* A new value that is an output too, with nothing else that would keep it from standing in the state. */
+Test(overwrite, an_output_is_not_the_state)
+{
+    bl_tensor *p1 = bl_add_scalar(bl_use(graph, p), 3), *outputs[] = {bl_assign(p, p1), p1};
+    bl_program *program = run(outputs, 2);
+    cr_expect_eq(value_of(p, 0), 4);
+    write_from(p, 7);
+    cr_expect_eq(bl_item_at(program, p1, BL_SHAPE(0)), 4);
+    cr_expect_eq(bl_item_at(program, p1, BL_SHAPE(N - 1)), N + 3);
+    bl_program_free(program);
+}
+
 /* The same new value for two states, and a new value in another layout than the old one. */
 Test(overwrite, shared_and_turned_values)
 {

@@ -1,11 +1,11 @@
 /* What is spelled out is computed by the op that it amounts to, where nothing else is asked of it. */
 #include "bowline/bowline.h"
+#include "graph/rewriting.h"
 #include "support/errors.h"
 #include "support/fixture.h"
 
 #include <criterion/criterion.h>
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
 TestSuite(rewrite, .init = open_all, .fini = close_all);
@@ -36,36 +36,15 @@ static bl_tensor *log_softmax_by_hand(bl_tensor *x)
     return bl_sub(shifted, bl_log(bl_sum(bl_exp(shifted), BL_AXES(-1), true)));
 }
 
-static bl_program *compile(bl_tensor *output, bool rewriting)
-{
-    bl_compile_options options = bl_compile_defaults();
-    options.rewrite = rewriting;
-    bl_program *program = bl_compile_list(context, &output, 1, &options);
-    cr_assert_eq(bl_run(program), BL_OK, "%s", error_text(bl_program_error(program)));
-    return program;
-}
-
 /* Whether the program for an output has an instruction of this name. */
 static bool uses(bl_tensor *output, const char *name, bool rewriting)
 {
-    static char text[1 << 16];
-    char word[64];
-    bl_program *program = compile(output, rewriting);
-    bl_program_format(program, text, sizeof(text));
-    bl_program_free(program);
-    snprintf(word, sizeof(word), "%s ", name);
-    const char *at = strstr(text, word);
-    return at && (at == text || at[-1] == ' ');
+    return instructions_with(output, name, rewriting) != -1;
 }
 
 static void expect_close(bl_tensor *a, bl_tensor *b, bool rewriting)
 {
-    bl_program *first = compile(a, rewriting), *second = compile(b, false);
-    const float *x = bl_output_data(first, a), *y = bl_output_data(second, b);
-    for (int64_t i = 0; i < bl_tensor_count(a); i++)
-        cr_assert_float_eq(x[i], y[i], 1e-5, "element %lld: %g is not %g", (long long)i, x[i], y[i]);
-    bl_program_free(first);
-    bl_program_free(second);
+    expect_alike(a, b, rewriting, (tolerance){1e-5, 0}, "value", 0);
 }
 
 Test(rewrite, the_compiler_finds_softmax_by_hand)
@@ -182,7 +161,7 @@ Test(rewrite, rows_are_added_in_place)
             bl_add(bl_sum(bl_square(picked), BL_ALL_AXES, false), bl_sum(bl_exp(x), BL_ALL_AXES, false));
         bl_tensor *g = bl_gradient(loss, x);
         static char text[1 << 16];
-        bl_program *program = compile(g, true);
+        bl_program *program = compile_rewriting(g, true);
         bl_program_format(program, text, sizeof(text));
         cr_assert_null(strstr(text, " add "), "%s", text);
         bl_program_free(program);
@@ -358,7 +337,7 @@ Test(rewrite, rows_without_keys_stay_undefined)
     bl_tensor *s = bl_matmul(q, bl_transpose(k, -1, -2)),
               *ones = bl_ones(graph, BL_F32, BL_SHAPE(QUERIES, KEYS));
     s = bl_masked_fill(s, bl_equal(bl_tril(ones, -1), number(0)), -(double)INFINITY);
-    bl_program *program = compile(bl_matmul(bl_softmax(s, -1), v), true);
+    bl_program *program = compile_rewriting(bl_matmul(bl_softmax(s, -1), v), true);
     static char text[1 << 16];
     bl_program_format(program, text, sizeof(text));
     cr_assert_not_null(strstr(text, "attention"));

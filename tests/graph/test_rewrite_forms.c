@@ -1,13 +1,12 @@
 /* Norms and logarithms of sums that are spelled out, in each of the ways that people write them: found where
  * they are the op for every x, with its values and derivatives, and left where they are not. */
 #include "bowline/bowline.h"
+#include "graph/rewriting.h"
 #include "support/errors.h"
 #include "support/fixture.h"
 
 #include <criterion/criterion.h>
 #include <math.h>
-#include <stdio.h>
-#include <string.h>
 
 TestSuite(rewrite_forms, .init = open_all, .fini = close_all);
 
@@ -34,38 +33,9 @@ static bl_tensor *block(double phase)
     return numbers(BL_SHAPE(BATCH, ROWS, COLUMNS), phase);
 }
 
-static bl_program *compile(bl_tensor *output, bool rewriting)
-{
-    bl_compile_options options = bl_compile_defaults();
-    options.rewrite = rewriting;
-    bl_program *program = bl_compile_list(context, &output, 1, &options);
-    cr_assert_eq(bl_run(program), BL_OK, "%s", error_text(bl_program_error(program)));
-    return program;
-}
-
-/* How many instructions a program for an output has; -1 where none of them is of this name. */
-static int instructions_with(bl_tensor *output, const char *name, bool rewriting)
-{
-    static char text[1 << 16];
-    char word[64];
-    bl_program *program = compile(output, rewriting);
-    int count = (int)bl_program_instruction_count(program);
-    bl_program_format(program, text, sizeof(text));
-    bl_program_free(program);
-    snprintf(word, sizeof(word), " %s ", name);
-    return strstr(text, word) ? count : -1;
-}
-
 static void expect_same(bl_tensor *a, bl_tensor *b, bool rewriting, const char *what, int way)
 {
-    bl_program *first = compile(a, rewriting), *second = compile(b, false);
-    const double *x = bl_output_data(first, a), *y = bl_output_data(second, b);
-    for (int64_t i = 0; i < bl_tensor_count(a); i++)
-        cr_assert(fabs(x[i] - y[i]) <= 1e-9 * fmax(1, fabs(y[i])) || x[i] == y[i] ||
-                      (isnan(x[i]) && isnan(y[i])),
-                  "%s, way %d, element %lld: %.17g is not %.17g", what, way, (long long)i, x[i], y[i]);
-    bl_program_free(first);
-    bl_program_free(second);
+    expect_alike(a, b, rewriting, (tolerance){1e-9, 1e-9}, what, way);
 }
 
 /* One way to spell something out; NULL beyond the last. Its inputs are x, and w and b of a row. */

@@ -8,6 +8,7 @@
  * product's size, it is up to a third slower: a part's rows are short, and so far apart that they meet in
  * few sets of the cache. A product that the cache holds gains nothing by parts and loses 2 per cent. */
 #include "cpu/epilogue.h"
+#include "cpu/epilogue_row.h"
 #include "cpu/flops.h"
 #include "cpu/kernels.h"
 #include "cpu/matmul.h"
@@ -22,6 +23,7 @@ struct plan {
     const bl__epilogue *epilogue;
     bl__call product, group; /* with operands of their own */
     bool whole;              /* the product is there before the group begins */
+    bool alone;              /* the product does all of it */
 };
 
 size_t bl__epilogue_home(const bl__group *group, int input, size_t bytes)
@@ -101,6 +103,17 @@ static bool set_operands(struct plan *plan, const bl__call *call, bl__arena *are
     return true;
 }
 
+/* Leaves a row to the product, if it takes one. */
+static bl_status hand_over_row(struct plan *plan, const bl__call *call, bl__arena *arena)
+{
+    int row = bl__epilogue_find_row(plan->epilogue, call, &plan->group);
+    plan->alone = false;
+    if (row < 0 || !bl__matmul_add_row(&plan->product, plan->group.inputs[row]))
+        return BL_OK;
+    plan->alone = plan->epilogue->group->step_count == 1;
+    return bl__epilogue_drop_row(&plan->group, row, plan->epilogue->input, arena) ? BL_OK : BL_ERR_MEMORY;
+}
+
 static bl_status prepare(bl__call *call, bl__arena *arena, size_t *scratch_bytes)
 {
     struct plan *plan = bl__arena_take(arena, sizeof(*plan));
@@ -114,7 +127,11 @@ static bl_status prepare(bl__call *call, bl__arena *arena, size_t *scratch_bytes
     size_t bytes = 0, own = 0; /* two runs, one after the other, take the same scratch */
     bl_status status = bl__matmul_prepare(&plan->product, arena, &bytes,
                                           plan->whole ? 0 : bl__group_nanoseconds(&plan->group));
-    if (status == BL_OK && plan->whole)
+    if (status == BL_OK)
+        status = hand_over_row(plan, call, arena);
+    if (plan->alone) /* or without memory */
+        plan->whole = true;
+    else if (status == BL_OK && plan->whole)
         status = bl__kernel_group.prepare(&plan->group, arena, &own);
     else if (status == BL_OK)
         status = bl__group_prepare_parts(&plan->group, arena, &bytes, bl__matmul_workers(&plan->product));
@@ -138,13 +155,15 @@ static bl_status run(const bl__call *call)
     plan->product.environment = plan->group.environment = call->environment; /* may be a thread's own */
     epilogue->product->data = epilogue->in_group->data = call->outputs[epilogue->home]->data;
     bl__matmul_run(&plan->product, plan->whole ? NULL : &listener);
-    return plan->whole ? bl__kernel_group.run(&plan->group) : BL_OK;
+    return plan->whole && !plan->alone ? bl__kernel_group.run(&plan->group) : BL_OK;
 }
 
 static int64_t flops(const bl__call *call)
 {
     const struct plan *plan = call->plan;
-    return bl__plus(bl__kernel_matmul.flops(&plan->product), bl__kernel_group.flops(&plan->group));
+    bl__call group = plan->group;
+    group.attributes = plan->epilogue->group; /* whoever computes its first step */
+    return bl__plus(bl__kernel_matmul.flops(&plan->product), bl__kernel_group.flops(&group));
 }
 
 const bl__kernel bl__kernel_epilogue = {BL__STRIDED | BL__IN_PLACE, prepare, run, flops};

@@ -41,6 +41,10 @@
     {                                                                                                   \
         return (vector_##name){0};                                                                      \
     }                                                                                                   \
+    static inline vector_##name all_##name(type x)                                                      \
+    {                                                                                                   \
+        return (vector_##name){0} + x;                                                                  \
+    }                                                                                                   \
     static inline vector_##name add_product_##name(vector_##name sum, vector_##name a, vector_##name b) \
     {                                                                                                   \
         return sum + a * b;                                                                             \
@@ -63,6 +67,10 @@
     static inline vector_##name zero_##name(void)                                                       \
     {                                                                                                   \
         return bl__splat_##name(0);                                                                     \
+    }                                                                                                   \
+    static inline vector_##name all_##name(type x)                                                      \
+    {                                                                                                   \
+        return bl__splat_##name(x);                                                                     \
     }                                                                                                   \
     static inline vector_##name add_product_##name(vector_##name sum, vector_##name a, vector_##name b) \
     {                                                                                                   \

@@ -27,9 +27,10 @@ struct plan {
     int64_t product_size;
     const bl__small_products *small; /* NULL for large products */
     bl__small_plan small_plan;
-    bool pays;             /* for threads: */
-    bool each_pays;        /* each product is shared out, or the batch is */
-    int64_t part_products; /* of the batch, in a part */
+    const bl__operand *row; /* added to each row; NULL for none */
+    bool pays;              /* for threads: */
+    bool each_pays;         /* each product is shared out, or the batch is */
+    int64_t part_products;  /* of the batch, in a part */
     size_t worker_scratch;
     size_t bytes; /* of an element */
 };
@@ -121,6 +122,15 @@ static bl_status prepare(bl__call *call, bl__arena *arena, size_t *scratch_bytes
     return bl__matmul_prepare(call, arena, scratch_bytes, 0);
 }
 
+bool bl__matmul_add_row(const bl__call *call, const bl__operand *row)
+{
+    struct plan *plan = call->plan;
+    bool can = plan->small && plan->product.k > 0;
+    if (can)
+        plan->row = row;
+    return can;
+}
+
 int bl__matmul_workers(const bl__call *call)
 {
     const struct plan *plan = call->plan;
@@ -192,7 +202,7 @@ static void multiply_some(const bl__call *call, const void *work, int64_t part, 
 
 void bl__matmul_run(const bl__call *call, const bl__matmul_listener *listener)
 {
-    const struct plan *plan = call->plan;
+    struct plan *plan = call->plan;
     const bl__operand *output = call->outputs[0];
     size_t bytes = (size_t)output->count * plan->bytes;
     if (output->count == 0)
@@ -201,6 +211,8 @@ void bl__matmul_run(const bl__call *call, const bl__matmul_listener *listener)
         memcpy(output->data, call->inputs[ADDEND]->data, bytes);
     if (plan->product.k == 0 && !plan->product.add)
         bl__zero(output->data, bytes);
+    if (plan->row)
+        plan->small_plan.row = plan->row->data;
     if (plan->product.k > 0 && plan->batch.count > 1) {
         bl__parallel(call, plan->pays && !plan->each_pays,
                      (plan->batch.count + plan->part_products - 1) / plan->part_products, multiply_some,

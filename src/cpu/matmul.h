@@ -15,6 +15,10 @@ typedef struct bl__matmul_listener {
 /* Prepares a call; `more` are the nanoseconds that all that the listener does takes on one thread. */
 bl_status bl__matmul_prepare(bl__call *call, bl__arena *arena, size_t *scratch_bytes, double more);
 
+/* Has a run add a row to each of the product, of its numbers side by side: true where the product is one that
+ * can at no cost (small_product.h). A run finds its data in *row. */
+bool bl__matmul_add_row(const bl__call *call, const bl__operand *row);
+
 /* How many workers take part. */
 int bl__matmul_workers(const bl__call *call);
 

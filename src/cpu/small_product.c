@@ -18,98 +18,107 @@ enum {
 #define COPY_NANOSECONDS   0.5
 
 /* What a panel is multiplied with, and into what. */
-#define PANEL_OF(name, type)                                                            \
-    struct panel_##name {                                                               \
-        const type *a, *b;                                                              \
-        type *c;                                                                        \
-        bl__steps a_steps, c_steps;                                                     \
-        int64_t k, b_row, width; /* from row to row of B, and columns that there are */ \
-        bool add;                                                                       \
+#define PANEL_OF(name, type)                                                                        \
+    struct panel_##name {                                                                           \
+        const type *a, *b;                                                                          \
+        type *c;                                                                                    \
+        bl__steps a_steps, c_steps;                                                                 \
+        int64_t k, b_row, width; /* from row to row of B, and columns that there are */             \
+        bool add;                                                                                   \
+        const type *across, *down; /* added at last, where not NULL: a number a column, or a row */ \
     };
 PANEL_OF(f32, float)
 PANEL_OF(f64, double)
 
 /* Sums of `rows` rows and `vectors` vectors, both known where it is compiled; `full` where no lane is beyond
  * the width. */
-#define BLOCK(name, type)                                                                                \
-    static inline __attribute__((always_inline)) void block_##name(                                      \
-        const struct panel_##name *panel, int64_t row, int rows, int vectors, bool full)                 \
-    {                                                                                                    \
-        enum {                                                                                           \
-            LANES = sizeof(vector_##name) / sizeof(type)                                                 \
-        };                                                                                               \
-        vector_##name sum[TALL_ROWS][PANEL];                                                             \
-        const int64_t a_row = panel->a_steps.row, width = full ? vectors * LANES : panel->width;         \
-        const type *a = panel->a + row * a_row, *b = panel->b;                                           \
-        UNROLLED                                                                                         \
-        for (int r = 0; r < rows; r++) {                                                                 \
-            UNROLLED                                                                                     \
-            for (int v = 0; v < vectors; v++)                                                            \
-                sum[r][v] = zero_##name();                                                               \
-        }                                                                                                \
-        for (int64_t p = 0; p < panel->k; p++, a += panel->a_steps.column, b += panel->b_row) {          \
-            vector_##name columns[PANEL];                                                                \
-            UNROLLED                                                                                     \
-            for (int v = 0; v < vectors; v++)                                                            \
-                columns[v] = load_##name(b + v * LANES, width - v * LANES);                              \
-            UNROLLED                                                                                     \
-            for (int r = 0; r < rows; r++) {                                                             \
-                UNROLLED                                                                                 \
-                for (int v = 0; v < vectors; v++)                                                        \
-                    sum[r][v] = add_times_##name(sum[r][v], columns[v], a[r * a_row]);                   \
-            }                                                                                            \
-        }                                                                                                \
-        UNROLLED                                                                                         \
-        for (int r = 0; r < rows; r++) {                                                                 \
-            type *c = panel->c + (row + r) * panel->c_steps.row;                                         \
-            if (panel->c_steps.column == 1) {                                                            \
-                UNROLLED                                                                                 \
-                for (int v = 0; v < vectors; v++) {                                                      \
-                    int64_t left = width - v * LANES;                                                    \
-                    if (panel->add)                                                                      \
-                        sum[r][v] = sum[r][v] + load_##name(c + v * LANES, left);                        \
-                    store_##name(c + v * LANES, left, sum[r][v]);                                        \
-                }                                                                                        \
-                continue;                                                                                \
-            }                                                                                            \
-            type one[PANEL * LANES] = {0};                                                               \
-            UNROLLED                                                                                     \
-            for (int v = 0; v < vectors; v++)                                                            \
-                store_##name(one + v * LANES, LANES, sum[r][v]);                                         \
-            for (int64_t j = 0; j < width; j++)                                                          \
-                c[j * panel->c_steps.column] = one[j] + (panel->add ? c[j * panel->c_steps.column] : 0); \
-        }                                                                                                \
-    }                                                                                                    \
-                                                                                                         \
-    static inline __attribute__((always_inline)) void rows_##name(                                       \
-        const struct panel_##name *panel, int64_t m, int most, int vectors, bool full)                   \
-    {                                                                                                    \
-        int64_t row = 0;                                                                                 \
-        for (; row + most <= m; row += most)                                                             \
-            block_##name(panel, row, most, vectors, full);                                               \
-        if (most > WIDE_ROWS && row + WIDE_ROWS <= m) {                                                  \
-            block_##name(panel, row, WIDE_ROWS, vectors, full);                                          \
-            row += WIDE_ROWS;                                                                            \
-        }                                                                                                \
-        if (row + 2 <= m) {                                                                              \
-            block_##name(panel, row, 2, vectors, full);                                                  \
-            row += 2;                                                                                    \
-        }                                                                                                \
-        if (row < m)                                                                                     \
-            block_##name(panel, row, 1, vectors, full);                                                  \
-    }                                                                                                    \
-                                                                                                         \
-    static void panel_rows_##name(const struct panel_##name *panel, int64_t m)                           \
-    {                                                                                                    \
-        enum {                                                                                           \
-            LANES = sizeof(vector_##name) / sizeof(type)                                                 \
-        };                                                                                               \
-        if (panel->width == PANEL * LANES)                                                               \
-            rows_##name(panel, m, WIDE_ROWS, PANEL, true);                                               \
-        else if (panel->width > LANES)                                                                   \
-            rows_##name(panel, m, WIDE_ROWS, PANEL, false);                                              \
-        else                                                                                             \
-            rows_##name(panel, m, TALL_ROWS, 1, false);                                                  \
+#define BLOCK(name, type)                                                                                   \
+    static inline __attribute__((always_inline)) void block_##name(                                         \
+        const struct panel_##name *panel, int64_t row, int rows, int vectors, bool full)                    \
+    {                                                                                                       \
+        enum {                                                                                              \
+            LANES = sizeof(vector_##name) / sizeof(type)                                                    \
+        };                                                                                                  \
+        vector_##name sum[TALL_ROWS][PANEL];                                                                \
+        const int64_t a_row = panel->a_steps.row, width = full ? vectors * LANES : panel->width;            \
+        const type *a = panel->a + row * a_row, *b = panel->b;                                              \
+        const bool more = panel->add || panel->across || panel->down;                                       \
+        UNROLLED                                                                                            \
+        for (int r = 0; r < rows; r++) {                                                                    \
+            UNROLLED                                                                                        \
+            for (int v = 0; v < vectors; v++)                                                               \
+                sum[r][v] = zero_##name();                                                                  \
+        }                                                                                                   \
+        for (int64_t p = 0; p < panel->k; p++, a += panel->a_steps.column, b += panel->b_row) {             \
+            vector_##name columns[PANEL];                                                                   \
+            UNROLLED                                                                                        \
+            for (int v = 0; v < vectors; v++)                                                               \
+                columns[v] = load_##name(b + v * LANES, width - v * LANES);                                 \
+            UNROLLED                                                                                        \
+            for (int r = 0; r < rows; r++) {                                                                \
+                UNROLLED                                                                                    \
+                for (int v = 0; v < vectors; v++)                                                           \
+                    sum[r][v] = add_times_##name(sum[r][v], columns[v], a[r * a_row]);                      \
+            }                                                                                               \
+        }                                                                                                   \
+        UNROLLED                                                                                            \
+        for (int r = 0; r < rows; r++) {                                                                    \
+            type *c = panel->c + (row + r) * panel->c_steps.row;                                            \
+            if (panel->c_steps.column == 1) {                                                               \
+                UNROLLED                                                                                    \
+                for (int v = 0; v < vectors; v++) {                                                         \
+                    int64_t left = width - v * LANES;                                                       \
+                    if (more && panel->add)                                                                 \
+                        sum[r][v] = sum[r][v] + load_##name(c + v * LANES, left);                           \
+                    if (more && panel->across)                                                              \
+                        sum[r][v] = sum[r][v] + load_##name(panel->across + v * LANES, left);               \
+                    if (more && panel->down)                                                                \
+                        sum[r][v] = sum[r][v] + all_##name(panel->down[row + r]);                           \
+                    store_##name(c + v * LANES, left, sum[r][v]);                                           \
+                }                                                                                           \
+                continue;                                                                                   \
+            }                                                                                               \
+            type one[PANEL * LANES] = {0};                                                                  \
+            UNROLLED                                                                                        \
+            for (int v = 0; v < vectors; v++)                                                               \
+                store_##name(one + v * LANES, LANES, sum[r][v]);                                            \
+            for (int64_t j = 0; j < width; j++) {                                                           \
+                type *to = c + j * panel->c_steps.column;                                                   \
+                one[j] += panel->add ? *to : 0;                                                             \
+                *to = one[j] + (panel->across ? panel->across[j] : panel->down ? panel->down[row + r] : 0); \
+            }                                                                                               \
+        }                                                                                                   \
+    }                                                                                                       \
+                                                                                                            \
+    static inline __attribute__((always_inline)) void rows_##name(                                          \
+        const struct panel_##name *panel, int64_t m, int most, int vectors, bool full)                      \
+    {                                                                                                       \
+        int64_t row = 0;                                                                                    \
+        for (; row + most <= m; row += most)                                                                \
+            block_##name(panel, row, most, vectors, full);                                                  \
+        if (most > WIDE_ROWS && row + WIDE_ROWS <= m) {                                                     \
+            block_##name(panel, row, WIDE_ROWS, vectors, full);                                             \
+            row += WIDE_ROWS;                                                                               \
+        }                                                                                                   \
+        if (row + 2 <= m) {                                                                                 \
+            block_##name(panel, row, 2, vectors, full);                                                     \
+            row += 2;                                                                                       \
+        }                                                                                                   \
+        if (row < m)                                                                                        \
+            block_##name(panel, row, 1, vectors, full);                                                     \
+    }                                                                                                       \
+                                                                                                            \
+    static void panel_rows_##name(const struct panel_##name *panel, int64_t m)                              \
+    {                                                                                                       \
+        enum {                                                                                              \
+            LANES = sizeof(vector_##name) / sizeof(type)                                                    \
+        };                                                                                                  \
+        if (panel->width == PANEL * LANES)                                                                  \
+            rows_##name(panel, m, WIDE_ROWS, PANEL, true);                                                  \
+        else if (panel->width > LANES)                                                                      \
+            rows_##name(panel, m, WIDE_ROWS, PANEL, false);                                                 \
+        else                                                                                                \
+            rows_##name(panel, m, TALL_ROWS, 1, false);                                                     \
     }
 BLOCK(f32, float)
 BLOCK(f64, double)
@@ -125,6 +134,8 @@ typedef float four_f32 __attribute__((vector_size(16)));
 typedef int32_t four_i32 __attribute__((vector_size(16)));
 typedef double two_f64 __attribute__((vector_size(16)));
 typedef int64_t two_i64 __attribute__((vector_size(16)));
+typedef four_f32 part_of_16_f32;
+typedef two_f64 part_of_16_f64;
 
 static inline void turn_f32(const float *from, int64_t step, float *to, int64_t to_step)
 {
@@ -183,138 +194,199 @@ PACK(f64, double)
 #define ON_THE_STACK
 #endif
 
-/* The sum of a vector's lanes: the first half takes the second, and so on. */
-ON_THE_STACK static inline float sum_lanes_f32(vector_f32 x)
-{
-    enum {
-        PARTS = sizeof(x) / sizeof(four_f32)
-    };
-    four_f32 part[PARTS];
-    memcpy(part, &x, sizeof(x));
-    UNROLLED
-    for (int half = PARTS / 2; half > 0; half /= 2) {
-        UNROLLED
-        for (int i = 0; i < half; i++)
-            part[i] += part[i + half];
+/* The sums of the lanes of some vectors, as many as 16 bytes have numbers: of each vector the first half
+ * takes the second, and so on. */
+#define FOLD(name)                                                            \
+    ON_THE_STACK static inline part_of_16_##name fold_##name(vector_##name x) \
+    {                                                                         \
+        enum {                                                                \
+            PARTS = sizeof(x) / sizeof(part_of_16_##name)                     \
+        };                                                                    \
+        part_of_16_##name part[PARTS];                                        \
+        memcpy(part, &x, sizeof(x));                                          \
+        UNROLLED                                                              \
+        for (int half = PARTS / 2; half > 0; half /= 2) {                     \
+            UNROLLED                                                          \
+            for (int i = 0; i < half; i++)                                    \
+                part[i] += part[i + half];                                    \
+        }                                                                     \
+        return part[0];                                                       \
     }
-    part[0] += PICK(four_i32, part[0], part[0], 2, 3, 0, 1);
-    return part[0][0] + part[0][1];
+FOLD(f32)
+FOLD(f64)
+
+static inline four_f32 sum_lanes_f32(const vector_f32 *x)
+{
+    four_f32 a = fold_f32(x[0]), b = fold_f32(x[1]), c = fold_f32(x[2]), d = fold_f32(x[3]);
+    four_f32 first = PICK(four_i32, a, b, 0, 4, 1, 5) + PICK(four_i32, a, b, 2, 6, 3, 7);
+    four_f32 second = PICK(four_i32, c, d, 0, 4, 1, 5) + PICK(four_i32, c, d, 2, 6, 3, 7);
+    return PICK(four_i32, first, second, 0, 1, 4, 5) + PICK(four_i32, first, second, 2, 3, 6, 7);
 }
 
-ON_THE_STACK static inline double sum_lanes_f64(vector_f64 x)
+static inline two_f64 sum_lanes_f64(const vector_f64 *x)
 {
-    enum {
-        PARTS = sizeof(x) / sizeof(two_f64)
-    };
-    two_f64 part[PARTS];
-    memcpy(part, &x, sizeof(x));
-    UNROLLED
-    for (int half = PARTS / 2; half > 0; half /= 2) {
-        UNROLLED
-        for (int i = 0; i < half; i++)
-            part[i] += part[i + half];
-    }
-    return part[0][0] + part[0][1];
+    two_f64 a = fold_f64(x[0]), b = fold_f64(x[1]);
+    return PICK(two_i64, a, b, 0, 2) + PICK(two_i64, a, b, 1, 3);
 }
+
+/* Sums over every lanes-th p, for as many rows of A as a vector holds, which lie side by side. */
+#define SUMS(name, type)                                                                                    \
+    struct rows_##name {                                                                                    \
+        const type *a, *b;                                                                                  \
+        int64_t a_column, k, rows, lanes;                                                                   \
+    };                                                                                                      \
+    static inline __attribute__((always_inline))                                                            \
+    vector_##name sums_of_1_##name(const struct rows_##name *some, int64_t lane, int64_t apart)             \
+    {                                                                                                       \
+        vector_##name sum = zero_##name();                                                                  \
+        (void)apart;                                                                                        \
+        for (int64_t p = lane; p < some->k; p += some->lanes)                                               \
+            sum = add_times_##name(sum, load_##name(some->a + p * some->a_column, some->rows), some->b[p]); \
+        return sum;                                                                                         \
+    }
+
+/* The sum of so many lanes: lane, lane + apart, ... . Those at even places are added up, those at odd ones,
+ * and then the two, one after the other as they come to be, so that few stand in registers. */
+#define PAIRS(all, half, name)                                                                        \
+    static inline __attribute__((always_inline))                                                      \
+    vector_##name sums_of_##all##_##name(const struct rows_##name *some, int64_t lane, int64_t apart) \
+    {                                                                                                 \
+        return sums_of_##half##_##name(some, lane, 2 * apart) +                                       \
+               sums_of_##half##_##name(some, lane + apart, 2 * apart);                                \
+    }
+#define SUMS_DOWN(name, type)                                                                              \
+    SUMS(name, type)                                                                                       \
+    PAIRS(2, 1, name)                                                                                      \
+    PAIRS(4, 2, name)                                                                                      \
+    PAIRS(8, 4, name)                                                                                      \
+    PAIRS(16, 8, name)                                                                                     \
+    PAIRS(32, 16, name)                                                                                    \
+    static inline __attribute__((always_inline)) vector_##name sums_##name(const struct rows_##name *some) \
+    {                                                                                                      \
+        return some->lanes == 32   ? sums_of_32_##name(some, 0, 1)                                         \
+               : some->lanes == 16 ? sums_of_16_##name(some, 0, 1)                                         \
+               : some->lanes == 8  ? sums_of_8_##name(some, 0, 1)                                          \
+                                   : sums_of_4_##name(some, 0, 1);                                          \
+    }
+SUMS_DOWN(f32, float)
+SUMS_DOWN(f64, double)
 
 /* One sum over p for each row of C, in lanes that are added in pairs at the end. */
-#define DOTS(name, type)                                                                                     \
-    static type dot_##name(int64_t n, const type *a, const type *b)                                          \
-    {                                                                                                        \
-        enum {                                                                                               \
-            LANES = sizeof(vector_##name) / sizeof(type)                                                     \
-        };                                                                                                   \
-        vector_##name sum[PANEL] = {zero_##name(), zero_##name()};                                           \
-        for (int64_t p = 0; p < n; p += PANEL * LANES) {                                                     \
-            sum[0] = add_product_##name(sum[0], load_##name(a + p, n - p), load_##name(b + p, n - p));       \
-            int64_t next = p + LANES;                                                                        \
-            if (next < n)                                                                                    \
-                sum[1] = add_product_##name(sum[1], load_##name(a + next, n - next),                         \
-                                            load_##name(b + next, n - next));                                \
-        }                                                                                                    \
-        return sum_lanes_##name(sum[0] + sum[1]);                                                            \
-    }                                                                                                        \
-                                                                                                             \
-    /* The same sums for rows that lie side by side: what was a lane is a vector of rows. */                 \
-    static void dots_down_##name(const bl__product *product, const type *a, const type *b, type *c)          \
-    {                                                                                                        \
-        enum {                                                                                               \
-            LANES = sizeof(vector_##name) / sizeof(type)                                                     \
-        };                                                                                                   \
-        for (int64_t i = 0; i < product->m; i += LANES) {                                                    \
-            vector_##name sum[PANEL * LANES];                                                                \
-            type one[LANES];                                                                                 \
-            int64_t rows = product->m - i < LANES ? product->m - i : LANES;                                  \
-            for (int q = 0; q < PANEL * LANES; q++)                                                          \
-                sum[q] = zero_##name();                                                                      \
-            for (int64_t p = 0; p < product->k; p++) {                                                       \
-                vector_##name *here = &sum[p % (PANEL * LANES)];                                             \
-                *here = add_times_##name(*here, load_##name(a + i + p * product->a.column, rows), b[p]);     \
-            }                                                                                                \
-            for (int half = PANEL * LANES / 2; half > 0; half /= 2)                                          \
-                for (int q = 0; q < half; q++)                                                               \
-                    sum[q] = sum[q] + sum[q + half];                                                         \
-            store_##name(one, LANES, sum[0]);                                                                \
-            for (int64_t r = 0; r < rows; r++) {                                                             \
-                type *to = c + (i + r) * product->c.row;                                                     \
-                *to = one[r] + (product->add ? *to : 0);                                                     \
-            }                                                                                                \
-        }                                                                                                    \
-    }                                                                                                        \
-                                                                                                             \
-    static const type *side_by_side_##name(int64_t n, const type *from, int64_t step, type *packed)          \
-    {                                                                                                        \
-        for (int64_t p = 0; p < n && step != 1; p++)                                                         \
-            packed[p] = from[p * step];                                                                      \
-        return step != 1 ? packed : from;                                                                    \
-    }                                                                                                        \
-                                                                                                             \
-    static void dots_##name(const bl__product *product, const type *a, const type *b, type *c, type *packed) \
-    {                                                                                                        \
-        int64_t k = product->k;                                                                              \
-        b = side_by_side_##name(k, b, product->b.row, packed);                                               \
-        if (product->a.row == 1 && product->a.column != 1) {                                                 \
-            dots_down_##name(product, a, b, c);                                                              \
-            return;                                                                                          \
-        }                                                                                                    \
-        for (int64_t i = 0; i < product->m; i++) {                                                           \
-            type *to = c + i * product->c.row;                                                               \
-            const type *row = side_by_side_##name(k, a + i * product->a.row, product->a.column, packed + k); \
-            *to = dot_##name(k, row, b) + (product->add ? *to : 0);                                          \
-        }                                                                                                    \
-    }                                                                                                        \
-                                                                                                             \
-    static void multiply_##name(const bl__small_plan *plan, const void *left, const void *right,             \
-                                void *result, void *scratch)                                                 \
-    {                                                                                                        \
-        enum {                                                                                               \
-            WIDTH = PANEL * sizeof(vector_##name) / sizeof(type)                                             \
-        };                                                                                                   \
-        const bl__product *product = &plan->product;                                                         \
-        const type *a = plan->turned ? right : left, *b = plan->turned ? left : right;                       \
-        type *c = result, *packed = scratch;                                                                 \
-        if (plan->dots) {                                                                                    \
-            dots_##name(product, a, b, c, packed);                                                           \
-            return;                                                                                          \
-        }                                                                                                    \
-        for (int64_t j = 0; j < product->n; j += WIDTH) {                                                    \
-            int64_t width = product->n - j < WIDTH ? product->n - j : WIDTH;                                 \
-            struct panel_##name panel = {a,                                                                  \
-                                         b + j * product->b.column,                                          \
-                                         c + j * product->c.column,                                          \
-                                         product->a,                                                         \
-                                         product->c,                                                         \
-                                         product->k,                                                         \
-                                         product->b.row,                                                     \
-                                         width,                                                              \
-                                         product->add};                                                      \
-            if (product->b.column != 1) {                                                                    \
-                pack_##name(panel.b, product->b.row, product->b.column, product->k, width, packed);          \
-                panel.b = packed;                                                                            \
-                panel.b_row = width;                                                                         \
-            }                                                                                                \
-            panel_rows_##name(&panel, product->m);                                                           \
-        }                                                                                                    \
+#define DOTS(name, type)                                                                                 \
+    static inline void store_dots_##name(const bl__product *product, int64_t i, int64_t rows,            \
+                                         const type *one, type *c, const type *more, int64_t more_step)  \
+    {                                                                                                    \
+        for (int64_t r = 0; r < rows; r++) {                                                             \
+            type *to = c + (i + r) * product->c.row, sum = one[r];                                       \
+            sum += product->add ? *to : 0;                                                               \
+            *to = sum + (more ? more[(i + r) * more_step] : 0);                                          \
+        }                                                                                                \
+    }                                                                                                    \
+                                                                                                         \
+    static inline vector_##name dot_##name(int64_t n, const type *a, const type *b)                      \
+    {                                                                                                    \
+        enum {                                                                                           \
+            LANES = sizeof(vector_##name) / sizeof(type)                                                 \
+        };                                                                                               \
+        vector_##name sum[PANEL] = {zero_##name(), zero_##name()};                                       \
+        int64_t p = 0;                                                                                   \
+        for (; p + PANEL * LANES <= n; p += PANEL * LANES) {                                             \
+            sum[0] = add_product_##name(sum[0], load_##name(a + p, LANES), load_##name(b + p, LANES));   \
+            const type *next = a + p + LANES;                                                            \
+            sum[1] =                                                                                     \
+                add_product_##name(sum[1], load_##name(next, LANES), load_##name(b + p + LANES, LANES)); \
+        }                                                                                                \
+        if (p < n)                                                                                       \
+            sum[0] = add_product_##name(sum[0], load_##name(a + p, n - p), load_##name(b + p, n - p));   \
+        if ((p += LANES) < n)                                                                            \
+            sum[1] = add_product_##name(sum[1], load_##name(a + p, n - p), load_##name(b + p, n - p));   \
+        return sum[0] + sum[1];                                                                          \
+    }                                                                                                    \
+                                                                                                         \
+    /* The same sums for rows that lie side by side: what was a lane is a vector of rows. */             \
+    static __attribute__((noinline)) void dots_down_##name(const bl__product *product, const type *a,    \
+                                                           const type *b, type *c, const type *more,     \
+                                                           int64_t more_step)                            \
+    {                                                                                                    \
+        enum {                                                                                           \
+            LANES = sizeof(vector_##name) / sizeof(type)                                                 \
+        };                                                                                               \
+        for (int64_t i = 0; i < product->m; i += LANES) {                                                \
+            type one[LANES];                                                                             \
+            int64_t rows = product->m - i < LANES ? product->m - i : LANES;                              \
+            struct rows_##name some = {a + i, b, product->a.column, product->k, rows, PANEL * LANES};    \
+            store_##name(one, LANES, sums_##name(&some));                                                \
+            store_dots_##name(product, i, rows, one, c, more, more_step);                                \
+        }                                                                                                \
+    }                                                                                                    \
+                                                                                                         \
+    static const type *side_by_side_##name(int64_t n, const type *from, int64_t step, type *packed)      \
+    {                                                                                                    \
+        for (int64_t p = 0; p < n && step != 1; p++)                                                     \
+            packed[p] = from[p * step];                                                                  \
+        return step != 1 ? packed : from;                                                                \
+    }                                                                                                    \
+                                                                                                         \
+    ON_THE_STACK static __attribute__((noinline)) void dots_##name(                                      \
+        const bl__product *product, const type *a, const type *b, type *c, const type *more,             \
+        int64_t more_step, type *packed)                                                                 \
+    {                                                                                                    \
+        int64_t k = product->k;                                                                          \
+        b = side_by_side_##name(k, b, product->b.row, packed);                                           \
+        if (product->a.row == 1 && product->a.column != 1) {                                             \
+            dots_down_##name(product, a, b, c, more, more_step);                                         \
+            return;                                                                                      \
+        }                                                                                                \
+        for (int64_t i = 0, some = LANES_OF_16(type); i < product->m; i += some) {                       \
+            vector_##name sum[LANES_OF_16(type)];                                                        \
+            type one[LANES_OF_16(type)];                                                                 \
+            some = product->m - i < some ? product->m - i : some;                                        \
+            UNROLLED                                                                                     \
+            for (int64_t r = 0; r < LANES_OF_16(type); r++) {                                            \
+                const type *row = a + (i + (r < some ? r : 0)) * product->a.row;                         \
+                row = side_by_side_##name(k, row, product->a.column, packed + k);                        \
+                sum[r] = dot_##name(k, row, b);                                                          \
+            }                                                                                            \
+            part_of_16_##name lanes = sum_lanes_##name(sum);                                             \
+            memcpy(one, &lanes, sizeof(one));                                                            \
+            store_dots_##name(product, i, some, one, c, more, more_step);                                \
+        }                                                                                                \
+    }                                                                                                    \
+                                                                                                         \
+    static void multiply_##name(const bl__small_plan *plan, const void *left, const void *right,         \
+                                void *result, void *scratch)                                             \
+    {                                                                                                    \
+        enum {                                                                                           \
+            WIDTH = PANEL * sizeof(vector_##name) / sizeof(type)                                         \
+        };                                                                                               \
+        const bl__product *product = &plan->product;                                                     \
+        const type *a = plan->turned ? right : left, *b = plan->turned ? left : right;                   \
+        const type *more = plan->row;                                                                    \
+        type *c = result, *packed = scratch;                                                             \
+        if (plan->dots) {                                                                                \
+            dots_##name(product, a, b, c, more, plan->turned, packed);                                   \
+            return;                                                                                      \
+        }                                                                                                \
+        for (int64_t j = 0; j < product->n; j += WIDTH) {                                                \
+            int64_t width = product->n - j < WIDTH ? product->n - j : WIDTH;                             \
+            struct panel_##name panel = {a,                                                              \
+                                         b + j * product->b.column,                                      \
+                                         c + j * product->c.column,                                      \
+                                         product->a,                                                     \
+                                         product->c,                                                     \
+                                         product->k,                                                     \
+                                         product->b.row,                                                 \
+                                         width,                                                          \
+                                         product->add,                                                   \
+                                         more && !plan->turned ? more + j : NULL,                        \
+                                         plan->turned ? more : NULL};                                    \
+            if (product->b.column != 1) {                                                                \
+                pack_##name(panel.b, product->b.row, product->b.column, product->k, width, packed);      \
+                panel.b = packed;                                                                        \
+                panel.b_row = width;                                                                     \
+            }                                                                                            \
+            panel_rows_##name(&panel, product->m);                                                       \
+        }                                                                                                \
     }
 DOTS(f32, float)
 DOTS(f64, double)

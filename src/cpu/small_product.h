@@ -1,6 +1,7 @@
 /* Private. Matrix products that are too small to be worth packing for gemm.h, C[m,n] = sum_p A[m,p] B[p,n],
- * or C += A B. Each element is one sum over p in ascending order; where the product is a column or a row, one
- * for each lane. So bits depend on shapes and the instruction set, and not on strides. */
+ * or C += A B, and then a row that is added to each of C. Each element is one sum over p in ascending order;
+ * where the product is a column or a row, one for each lane. So bits depend on shapes and the instruction
+ * set, and not on strides. */
 #ifndef BOWLINE_CPU_SMALL_PRODUCT_H
 #define BOWLINE_CPU_SMALL_PRODUCT_H
 
@@ -12,6 +13,7 @@ typedef struct bl__small_plan {
     bool turned;         /* then the factors change places too */
     bool dots;           /* one for each row of C, lane by lane */
     size_t scratch;      /* bytes, for what has to lie side by side and does not */
+    const void *row;     /* added to every row of C at last; `plan` says NULL for none */
 } bl__small_plan;
 
 /* What a set of instructions has for one dtype. */

@@ -343,3 +343,48 @@ Test(epilogue, part_after_part)
         expect_same_bits(&w, 1);
     }
 }
+
+/* ---- biases of small products, which add them themselves ---- */
+
+static void expect_bias(bl_dtype dtype, int64_t m, int64_t k, int64_t n)
+{
+    bl_tensor *x = numbers(dtype, BL_SHAPE(m, k)), *w = numbers(dtype, BL_SHAPE(n, k)),
+              *b = numbers(dtype, BL_SHAPE(n)), *target = numbers(dtype, BL_SHAPE(m, n));
+    bl_tensor *turned = bl_transpose(numbers(dtype, BL_SHAPE(k, m)), 0, 1), *loss, *gradient[3];
+    bl_tensor *y = bl_linear(x, w, b), *hidden = bl_tanh(y), *far = bl_linear(turned, w, b);
+    bl_tensor *difference = bl_sub(bl_linear(x, w, bl_mul_scalar(b, 2)), target);
+    loss = bl_sum(bl_square(difference), BL_ALL_AXES, false);
+    cr_assert_eq(bl_grad(&loss, 1, NULL, (bl_tensor *[]){x, w, b}, 3, gradient), BL_OK);
+    bl_tensor *twice = bl_add(bl_matmul(x, bl_transpose(w, 0, 1)), b);
+    bl_tensor *all[] = {y,
+                        bl_tanh(far),
+                        bl_mul(hidden, b),
+                        loss,
+                        gradient[0],
+                        gradient[1],
+                        bl_mul(bl_tanh(twice), twice),
+                        bl_add(bl_tanh(bl_linear(x, w, b)), numbers(dtype, BL_SHAPE(3, m, n)))};
+    for (int i = 0; i < 8; i++)
+        expect_same_bits(&all[i], 1);
+    expect_same_bits((bl_tensor *[]){y, hidden}, 2); /* what goes into tanh is wanted too */
+}
+
+Test(epilogue, small_products_add_a_bias)
+{
+    static const int64_t shapes[][3] = {{1, 1, 1},    {1, 40, 9},  {9, 40, 1},  {5, 3, 10},
+                                        {32, 16, 32}, {17, 5, 35}, {35, 33, 2}, {3, 0, 4}};
+    for (int i = 0; i < 8; i++) {
+        expect_bias(BL_F32, shapes[i][0], shapes[i][1], shapes[i][2]);
+        bl_graph_reset(graph);
+    }
+    expect_bias(BL_F64, 5, 3, 10);
+}
+
+Test(epilogue, products_of_a_batch_add_a_bias_to_each)
+{
+    bl_tensor *x = numbers(BL_F32, BL_SHAPE(4, 3, 5)), *w = numbers(BL_F32, BL_SHAPE(4, 5, 7)),
+              *b = numbers(BL_F32, BL_SHAPE(7)), *apart = numbers(BL_F32, BL_SHAPE(4, 1, 7));
+    bl_tensor *y = bl_relu(bl_add(bl_matmul(x, w), b)), *z = bl_relu(bl_add(bl_matmul(x, w), apart));
+    expect_same_bits(&y, 1);
+    expect_same_bits(&z, 1);
+}

@@ -291,9 +291,9 @@ SUMS_DOWN(f64, double)
         return step != 1 ? packed : from;                                                                \
     }                                                                                                    \
                                                                                                          \
-    static __attribute__((noinline)) void dots_##name(const bl__product *product, const type *a,         \
-                                                      const type *b, type *c, const type *more,          \
-                                                      int64_t more_step, type *packed)                   \
+    ON_THE_STACK static __attribute__((noinline)) void dots_##name(                                      \
+        const bl__product *product, const type *a, const type *b, type *c, const type *more,             \
+        int64_t more_step, type *packed)                                                                 \
     {                                                                                                    \
         int64_t k = product->k;                                                                          \
         b = side_by_side_##name(k, b, product->b.row, packed);                                           \

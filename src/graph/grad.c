@@ -52,20 +52,26 @@ static void *out_of_memory(backward *b)
     return NULL;
 }
 
-/* The cotangents of a node's outputs, of which there are several: of those that the node has which is walked
- * in its place. */
+/* How many outputs have cotangents of a node's id: of a place that is walked as it was recorded, those of the
+ * fused op too, which the gradients of an earlier call may use. */
+static int output_count_of(const backward *b, int64_t id)
+{
+    int walked = node_at(b, id)->op->output_count, is = b->graph->nodes[id]->op->output_count;
+    return walked > is ? walked : is;
+}
+
+/* The cotangents of a node's outputs, of which there are several. */
 static bl_tensor **several_slots_of(backward *b, const bl__node *node)
 {
     slot *own = &b->slots[node->id - b->low];
-    node = node_at(b, node->id);
-    if (node->op->output_count == 1)
+    int count = output_count_of(b, node->id);
+    if (count == 1)
         return &own->only;
     if (!own->several) {
-        size_t bytes = (size_t)node->op->output_count * sizeof(bl_tensor *);
-        own->several = bl__arena_take(&b->graph->scratch, bytes);
+        own->several = bl__arena_take(&b->graph->scratch, (size_t)count * sizeof(bl_tensor *));
         if (!own->several)
             return out_of_memory(b);
-        for (int i = 0; i < node->op->output_count; i++)
+        for (int i = 0; i < count; i++)
             own->several[i] = NULL;
     }
     return own->several;
@@ -297,8 +303,20 @@ static inline bool check_gradient(bl_graph *graph, const bl__node *node, const b
     return gradient->dtype == input->dtype;
 }
 
-/* The cotangents of a node's inputs from those of its outputs. */
-static void visit(backward *b, bl__node *node)
+/* The cotangents that a vjp takes; false where there are none. `further`: not that of the first output. */
+static bool choose_cotangents(const bl__node *node, bl_tensor *const *slots, bool further,
+                              bl_tensor **cotangents)
+{
+    bool any = false;
+    for (int i = 0; i < node->op->output_count; i++) {
+        cotangents[i] = i == 0 && further ? NULL : slots[i];
+        any = any || cotangents[i];
+    }
+    return any;
+}
+
+/* The cotangents of a node's inputs from those of its outputs, or of its further outputs alone. */
+static void visit(backward *b, bl__node *node, bool further)
 {
     bl_tensor *few_gradients[4];
     bool few_needed[4], any = false;
@@ -322,11 +340,11 @@ static void visit(backward *b, bl__node *node)
 
     bl_graph *graph = b->graph;
     int64_t first = graph->node_count;
-    bl_tensor *outputs[BL_MAX_OUTPUTS];
+    bl_tensor *outputs[BL_MAX_OUTPUTS], *cotangents[BL_MAX_OUTPUTS];
     if (b->joints)
         close_joints_of(b, node);
-    bl_tensor **cotangents = slots_of(b, node);
-    if (b->status != BL_OK)
+    bl_tensor **slots = slots_of(b, node);
+    if (b->status != BL_OK || !choose_cotangents(node, slots, further, cotangents))
         return;
     for (int i = 0; i < node->op->output_count; i++)
         outputs[i] = &node->outputs[i];
@@ -349,8 +367,13 @@ static void walk(backward *b)
 {
     for (int64_t id = b->high; id >= b->low && b->status == BL_OK; id--) {
         bool arrived = b->slots[id - b->low].only != NULL;
-        if (arrived || (b->joints && waits(b, id)))
-            visit(b, node_at(b, id));
+        if (!arrived && !(b->joints && waits(b, id)))
+            continue;
+        bl__node *walked = node_at(b, id), *is = b->graph->nodes[id];
+        if (walked != is) /* which alone has further outputs */
+            visit(b, is, true);
+        if (b->status == BL_OK)
+            visit(b, walked, false);
     }
 }
 

@@ -29,7 +29,7 @@ enum {
 
 struct plan {
     bl__attention a;
-    bl__heads out;
+    bl__heads out, log_sum;
     bool undefined;            /* see the attributes */
     int64_t part, parts;       /* queries of a part, and parts of a head */
     size_t queries, scores;    /* where a worker has its scaled queries, a tile of scores, ... */
@@ -37,7 +37,7 @@ struct plan {
     size_t keys, values;       /* ... and keys turned, and values side by side */
     void (*soften)(const struct plan *plan, const bl__score_tile *t, char *scratch, bl__attention_factor out);
     void (*finish)(const struct plan *plan, const bl__score_tile *t, char *scratch, bl__attention_factor out,
-                   void *log_sum);
+                   bl__attention_factor log_sum);
 };
 
 /* soften makes exp(s - m) of a tile of scores, and scales down what earlier tiles have put into y and l.
@@ -122,7 +122,7 @@ struct plan {
     }                                                                                                  \
                                                                                                        \
     static void finish_##name(const struct plan *plan, const bl__score_tile *t, char *scratch,         \
-                              bl__attention_factor out, void *log_sum)                                 \
+                              bl__attention_factor out, bl__attention_factor log_sum)                  \
     {                                                                                                  \
         const bl__attention *a = &plan->a;                                                             \
         int64_t start = t->first_query % plan->part;                                                   \
@@ -135,7 +135,7 @@ struct plan {
                 l += (type)(a->keys - allowed[r]);                                                     \
             for (int64_t e = 0; e < a->value_width && a->keys > 0; e++)                                \
                 y[e] /= l;                                                                             \
-            ((type *)log_sum)[r] = allowed[r] == 0 ? 0 : most[r] + log(l);                             \
+            ((type *)log_sum.data)[r * log_sum.steps.row] = allowed[r] == 0 ? 0 : most[r] + log(l);    \
         }                                                                                              \
     }                                                                                                  \
                                                                                                        \
@@ -178,6 +178,7 @@ static bl_status prepare(bl__call *call, bl__arena *arena, size_t *scratch_bytes
     if (status != BL_OK)
         return status;
     bl__heads_init(a, &plan->out, call->outputs[OUT], a->heads);
+    bl__heads_init(a, &plan->log_sum, call->outputs[LOG_SUM], a->heads);
     plan->undefined = ((const bl__attention_attributes *)call->attributes)->undefined != 0;
     plan->soften = a->f64 ? soften_f64 : soften_f32;
     plan->finish = a->f64 ? finish_f64 : finish_f32;
@@ -217,8 +218,8 @@ static void look_at_values(const bl__call *call, const void *work, int64_t part,
 struct part {
     int64_t batch, head, first, queries;
     bool whole; /* whether what causal attention forbids is computed all the same */
-    bl__attention_factor out;
-    char *log_sum, *scratch;
+    bl__attention_factor out, log_sum;
+    char *scratch;
 };
 
 /* The tile from a query of the part on, of all keys that its queries need, and their number. */
@@ -304,7 +305,7 @@ static void do_part(const bl__call *call, const void *work, int64_t index, int w
         part.whole = !finite_values(call, plan)[part.batch * a->groups + bl__group_of(a, part.head)];
     part.scratch = (char *)call->environment->scratch + bl__attention_scratch(a, worker);
     part.out = bl__attention_part(a, &plan->out, part.batch, part.head, row);
-    part.log_sum = bl__at(call->outputs[LOG_SUM]->data, a->bytes, which * a->queries + row);
+    part.log_sum = bl__attention_part(a, &plan->log_sum, part.batch, part.head, row);
     bl__attention_copy(a, part.scratch + plan->queries,
                        bl__attention_part(a, &a->q, part.batch, part.head, row), part.queries, a->width,
                        a->scale);
@@ -315,8 +316,7 @@ static void do_part(const bl__call *call, const void *work, int64_t index, int w
     bl__score_tile t;
     for (int64_t query = 0; query < part.queries; query += t.queries) {
         tile_at(plan, &part, query, &t);
-        plan->finish(plan, &t, part.scratch, rows_at(a, part.out, query),
-                     bl__at(part.log_sum, a->bytes, query));
+        plan->finish(plan, &t, part.scratch, rows_at(a, part.out, query), rows_at(a, part.log_sum, query));
     }
 }
 

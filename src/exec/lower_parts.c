@@ -51,6 +51,6 @@ bool bl__add_parts(bl__lowering *l, const bl__node *concat, const bl__node *make
     }
     *parts = (bl__parts){
         .kernel = kernel, .attributes = attributes, .part = part, .count = (uint32_t)concat->input_count};
-    return bl__add_instruction(l, maker, name, &bl__kernel_parts, inputs, maker->input_count, &output, 1,
+    return bl__add_instruction(l, concat, name, &bl__kernel_parts, inputs, maker->input_count, &output, 1,
                                parts) != NULL;
 }

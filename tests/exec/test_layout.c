@@ -271,3 +271,39 @@ Test(layout, out_of_memory_anywhere, .init = NULL, .fini = NULL)
     char left[200];
     cr_assert(failing_allocator_clean(&memory, left, sizeof(left)), "%s", left);
 }
+
+/* The sums beside attention's result stand apart like it. */
+Test(layout, log_sums)
+{
+    for (bl_dtype dtype = BL_F32; dtype <= BL_F64; dtype++) {
+        bl_tensor *x[3], *outputs[5];
+        for (int i = 0; i < 3; i++)
+            x[i] = numbers(graph, dtype, BL_SHAPE(BATCH, HEADS, LENGTH, i < 2 ? EACH : 1), 3 * i);
+        for (int axis = 0; axis < 4; axis++) {
+            bl_tensor *y = attend(x[0], bl_add_scalar(x[1], axis), x[2]);
+            bl_tensor *parts[] = {y, bl_output(y, 1)};
+            outputs[axis] = bl_concat(parts, 2, axis);
+            cr_expect_eq(named(outputs + axis, 1, "attention+concat"), 1, "axis %d", axis);
+        }
+        bl_tensor *sums = bl_output(attend(x[0], x[1], x[2]), 1);
+        outputs[4] = bl_cumsum(bl_reshape(bl_permute(sums, BL_AXES(0, 2, 1, 3)), BL_SHAPE(-1, HEADS)), 1);
+        cr_expect_eq(named(outputs + 4, 1, "copy"), 0);
+        expect_bits_of_copies(outputs, 5);
+    }
+}
+
+/* The instruction of both has the label of the last, the concat's. */
+Test(layout, the_label_is_that_of_the_concat)
+{
+    bl_tensor *x[3], *d[3];
+    for (int i = 0; i < 3; i++)
+        x[i] = numbers(graph, BL_F32, BL_SHAPE(BATCH, HEADS, LENGTH, EACH), 3 * i);
+    bl_tensor *loss = bl_sum(bl_square(attend(x[0], x[1], x[2])), BL_ALL_AXES, false);
+    cr_assert_eq(bl_grad(&loss, 1, NULL, x, 3, d), BL_OK);
+    bl_tensor *whole = bl_label(bl_concat(d, 3, 3), "whole");
+    bl_program *program = compile(&whole, 1, NULL);
+    bl_instruction_info last = bl_program_instruction(program, bl_program_instruction_count(program) - 1);
+    cr_assert_str_eq(last.op, "attention_backward+concat");
+    cr_assert_str_eq(last.label, "whole");
+    bl_program_free(program);
+}

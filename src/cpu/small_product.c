@@ -18,6 +18,9 @@ enum {
 #define VECTOR_NANOSECONDS 0.3
 #define COPY_NANOSECONDS   0.5
 
+/* What changes no number that it is added to, not even -0. */
+#define NOTHING(type) ((type)-0.0)
+
 /* What a panel is multiplied with, and into what. */
 #define PANEL_OF(name, type)                                                                        \
     struct panel_##name {                                                                           \
@@ -33,93 +36,95 @@ PANEL_OF(f64, double)
 
 /* Sums of `rows` rows and `vectors` vectors, both known where it is compiled; `full` where no lane is beyond
  * the width. */
-#define BLOCK(name, type)                                                                                   \
-    static inline __attribute__((always_inline)) void block_##name(                                         \
-        const struct panel_##name *panel, int64_t row, int rows, int vectors, bool full)                    \
-    {                                                                                                       \
-        enum {                                                                                              \
-            LANES = sizeof(vector_##name) / sizeof(type)                                                    \
-        };                                                                                                  \
-        vector_##name sum[TALL_ROWS][PANEL];                                                                \
-        const int64_t a_row = panel->a_steps.row, width = full ? vectors * LANES : panel->width;            \
-        const type *a = panel->a + row * a_row, *b = panel->b;                                              \
-        const bool more = panel->add || panel->across || panel->down;                                       \
-        UNROLLED                                                                                            \
-        for (int r = 0; r < rows; r++) {                                                                    \
-            UNROLLED                                                                                        \
-            for (int v = 0; v < vectors; v++)                                                               \
-                sum[r][v] = zero_##name();                                                                  \
-        }                                                                                                   \
-        for (int64_t p = 0; p < panel->k; p++, a += panel->a_steps.column, b += panel->b_row) {             \
-            vector_##name columns[PANEL];                                                                   \
-            UNROLLED                                                                                        \
-            for (int v = 0; v < vectors; v++)                                                               \
-                columns[v] = load_##name(b + v * LANES, width - v * LANES);                                 \
-            UNROLLED                                                                                        \
-            for (int r = 0; r < rows; r++) {                                                                \
-                UNROLLED                                                                                    \
-                for (int v = 0; v < vectors; v++)                                                           \
-                    sum[r][v] = add_times_##name(sum[r][v], columns[v], a[r * a_row]);                      \
-            }                                                                                               \
-        }                                                                                                   \
-        UNROLLED                                                                                            \
-        for (int r = 0; r < rows; r++) {                                                                    \
-            type *c = panel->c + (row + r) * panel->c_steps.row;                                            \
-            if (panel->c_steps.column == 1) {                                                               \
-                UNROLLED                                                                                    \
-                for (int v = 0; v < vectors; v++) {                                                         \
-                    int64_t left = width - v * LANES;                                                       \
-                    if (more && panel->add)                                                                 \
-                        sum[r][v] = sum[r][v] + load_##name(c + v * LANES, left);                           \
-                    if (more && panel->across)                                                              \
-                        sum[r][v] = sum[r][v] + load_##name(panel->across + v * LANES, left);               \
-                    if (more && panel->down)                                                                \
-                        sum[r][v] = sum[r][v] + all_##name(panel->down[row + r]);                           \
-                    store_##name(c + v * LANES, left, sum[r][v]);                                           \
-                }                                                                                           \
-                continue;                                                                                   \
-            }                                                                                               \
-            type one[PANEL * LANES] = {0};                                                                  \
-            UNROLLED                                                                                        \
-            for (int v = 0; v < vectors; v++)                                                               \
-                store_##name(one + v * LANES, LANES, sum[r][v]);                                            \
-            for (int64_t j = 0; j < width; j++) {                                                           \
-                type *to = c + j * panel->c_steps.column;                                                   \
-                one[j] += panel->add ? *to : 0;                                                             \
-                *to = one[j] + (panel->across ? panel->across[j] : panel->down ? panel->down[row + r] : 0); \
-            }                                                                                               \
-        }                                                                                                   \
-    }                                                                                                       \
-                                                                                                            \
-    static inline __attribute__((always_inline)) void rows_##name(                                          \
-        const struct panel_##name *panel, int64_t m, int most, int vectors, bool full)                      \
-    {                                                                                                       \
-        int64_t row = 0;                                                                                    \
-        for (; row + most <= m; row += most)                                                                \
-            block_##name(panel, row, most, vectors, full);                                                  \
-        if (most > WIDE_ROWS && row + WIDE_ROWS <= m) {                                                     \
-            block_##name(panel, row, WIDE_ROWS, vectors, full);                                             \
-            row += WIDE_ROWS;                                                                               \
-        }                                                                                                   \
-        if (row + 2 <= m) {                                                                                 \
-            block_##name(panel, row, 2, vectors, full);                                                     \
-            row += 2;                                                                                       \
-        }                                                                                                   \
-        if (row < m)                                                                                        \
-            block_##name(panel, row, 1, vectors, full);                                                     \
-    }                                                                                                       \
-                                                                                                            \
-    static void panel_rows_##name(const struct panel_##name *panel, int64_t m)                              \
-    {                                                                                                       \
-        enum {                                                                                              \
-            LANES = sizeof(vector_##name) / sizeof(type)                                                    \
-        };                                                                                                  \
-        if (panel->width == PANEL * LANES)                                                                  \
-            rows_##name(panel, m, WIDE_ROWS, PANEL, true);                                                  \
-        else if (panel->width > LANES)                                                                      \
-            rows_##name(panel, m, WIDE_ROWS, PANEL, false);                                                 \
-        else                                                                                                \
-            rows_##name(panel, m, TALL_ROWS, 1, false);                                                     \
+#define BLOCK(name, type)                                                                        \
+    static inline __attribute__((always_inline)) void block_##name(                              \
+        const struct panel_##name *panel, int64_t row, int rows, int vectors, bool full)         \
+    {                                                                                            \
+        enum {                                                                                   \
+            LANES = sizeof(vector_##name) / sizeof(type)                                         \
+        };                                                                                       \
+        vector_##name sum[TALL_ROWS][PANEL];                                                     \
+        const int64_t a_row = panel->a_steps.row, width = full ? vectors * LANES : panel->width; \
+        const type *a = panel->a + row * a_row, *b = panel->b;                                   \
+        const bool more = panel->add || panel->across || panel->down;                            \
+        UNROLLED                                                                                 \
+        for (int r = 0; r < rows; r++) {                                                         \
+            UNROLLED                                                                             \
+            for (int v = 0; v < vectors; v++)                                                    \
+                sum[r][v] = zero_##name();                                                       \
+        }                                                                                        \
+        for (int64_t p = 0; p < panel->k; p++, a += panel->a_steps.column, b += panel->b_row) {  \
+            vector_##name columns[PANEL];                                                        \
+            UNROLLED                                                                             \
+            for (int v = 0; v < vectors; v++)                                                    \
+                columns[v] = load_##name(b + v * LANES, width - v * LANES);                      \
+            UNROLLED                                                                             \
+            for (int r = 0; r < rows; r++) {                                                     \
+                UNROLLED                                                                         \
+                for (int v = 0; v < vectors; v++)                                                \
+                    sum[r][v] = add_times_##name(sum[r][v], columns[v], a[r * a_row]);           \
+            }                                                                                    \
+        }                                                                                        \
+        UNROLLED                                                                                 \
+        for (int r = 0; r < rows; r++) {                                                         \
+            type *c = panel->c + (row + r) * panel->c_steps.row;                                 \
+            if (panel->c_steps.column == 1) {                                                    \
+                UNROLLED                                                                         \
+                for (int v = 0; v < vectors; v++) {                                              \
+                    int64_t left = width - v * LANES;                                            \
+                    if (more && panel->add)                                                      \
+                        sum[r][v] = sum[r][v] + load_##name(c + v * LANES, left);                \
+                    if (more && panel->across)                                                   \
+                        sum[r][v] = sum[r][v] + load_##name(panel->across + v * LANES, left);    \
+                    if (more && panel->down)                                                     \
+                        sum[r][v] = sum[r][v] + all_##name(panel->down[row + r]);                \
+                    store_##name(c + v * LANES, left, sum[r][v]);                                \
+                }                                                                                \
+                continue;                                                                        \
+            }                                                                                    \
+            type one[PANEL * LANES] = {0};                                                       \
+            UNROLLED                                                                             \
+            for (int v = 0; v < vectors; v++)                                                    \
+                store_##name(one + v * LANES, LANES, sum[r][v]);                                 \
+            for (int64_t j = 0; j < width; j++) {                                                \
+                type *to = c + j * panel->c_steps.column;                                        \
+                one[j] += panel->add ? *to : NOTHING(type);                                      \
+                *to = one[j] + (panel->across ? panel->across[j]                                 \
+                                : panel->down ? panel->down[row + r]                             \
+                                              : NOTHING(type));                                  \
+            }                                                                                    \
+        }                                                                                        \
+    }                                                                                            \
+                                                                                                 \
+    static inline __attribute__((always_inline)) void rows_##name(                               \
+        const struct panel_##name *panel, int64_t m, int most, int vectors, bool full)           \
+    {                                                                                            \
+        int64_t row = 0;                                                                         \
+        for (; row + most <= m; row += most)                                                     \
+            block_##name(panel, row, most, vectors, full);                                       \
+        if (most > WIDE_ROWS && row + WIDE_ROWS <= m) {                                          \
+            block_##name(panel, row, WIDE_ROWS, vectors, full);                                  \
+            row += WIDE_ROWS;                                                                    \
+        }                                                                                        \
+        if (row + 2 <= m) {                                                                      \
+            block_##name(panel, row, 2, vectors, full);                                          \
+            row += 2;                                                                            \
+        }                                                                                        \
+        if (row < m)                                                                             \
+            block_##name(panel, row, 1, vectors, full);                                          \
+    }                                                                                            \
+                                                                                                 \
+    static void panel_rows_##name(const struct panel_##name *panel, int64_t m)                   \
+    {                                                                                            \
+        enum {                                                                                   \
+            LANES = sizeof(vector_##name) / sizeof(type)                                         \
+        };                                                                                       \
+        if (panel->width == PANEL * LANES)                                                       \
+            rows_##name(panel, m, WIDE_ROWS, PANEL, true);                                       \
+        else if (panel->width > LANES)                                                           \
+            rows_##name(panel, m, WIDE_ROWS, PANEL, false);                                      \
+        else                                                                                     \
+            rows_##name(panel, m, TALL_ROWS, 1, false);                                          \
     }
 BLOCK(f32, float)
 BLOCK(f64, double)
@@ -242,8 +247,8 @@ SUMS_DOWN(f64, double)
     {                                                                                                    \
         for (int64_t r = 0; r < rows; r++) {                                                             \
             type *to = c + (i + r) * product->c.row, sum = one[r];                                       \
-            sum += product->add ? *to : 0;                                                               \
-            *to = sum + (more ? more[(i + r) * more_step] : 0);                                          \
+            sum += product->add ? *to : NOTHING(type);                                                   \
+            *to = sum + (more ? more[(i + r) * more_step] : NOTHING(type));                              \
         }                                                                                                \
     }                                                                                                    \
                                                                                                          \

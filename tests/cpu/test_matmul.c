@@ -138,3 +138,32 @@ Test(matmul, nan_reaches_its_row_and_no_other)
         free_tensor(out);
     }
 }
+
+/* Where all sums round to nothing below 0, their sign is the same for any strides. */
+Test(matmul, the_sign_of_nothing)
+{
+    const int64_t sizes[][3] = {{10, 6, 3}, {3, 6, 10}, {17, 1, 17}, {1, 7, 30}, {30, 7, 1}, {1, 40, 1}};
+    for (size_t s = 0; s < sizeof(sizes) / sizeof(sizes[0]); s++)
+        for (int f64 = 0; f64 < 2; f64++) {
+            int64_t m = sizes[s][0], k = sizes[s][1], n = sizes[s][2];
+            bl_dtype dtype = f64 ? BL_F64 : BL_F32;
+            int negative = -1;
+            for (unsigned how = 0; how < SPREAD * SPREAD; how++) {
+                tensor *in[2] = {new_tensor(dtype, BL_SHAPE(m, k), how % SPREAD),
+                                 new_tensor(dtype, BL_SHAPE(k, n), how / SPREAD)};
+                tensor *out = new_tensor(dtype, BL_SHAPE(m, n), PLAIN);
+                for (int i = 0; i < 2; i++)
+                    for (int64_t j = 0; j < in[i]->operand.count; j++)
+                        set(in[i], j, (i ? -1 : 1) * (f64 ? 1e-200 : 1e-30));
+                cr_assert_eq(call_kernel(BL__KEY_matmul, in, 2, out, NULL), BL_OK);
+                for (int64_t j = 0; j < out->operand.count; j++) {
+                    negative = negative < 0 ? signbit(get(out, j)) != 0 : negative;
+                    cr_assert(get(out, j) == 0 && (signbit(get(out, j)) != 0) == negative, "%dx%dx%d way %u",
+                              (int)m, (int)k, (int)n, how);
+                }
+                free_tensor(in[0]);
+                free_tensor(in[1]);
+                free_tensor(out);
+            }
+        }
+}

@@ -107,7 +107,6 @@ static bool set_operands(struct plan *plan, const bl__call *call, bl__arena *are
 static bl_status hand_over_row(struct plan *plan, const bl__call *call, bl__arena *arena)
 {
     int row = bl__epilogue_find_row(plan->epilogue, call, &plan->group);
-    plan->alone = false;
     if (row < 0 || !bl__matmul_add_row(&plan->product, plan->group.inputs[row]))
         return BL_OK;
     plan->alone = plan->epilogue->group->step_count == 1;
@@ -119,7 +118,7 @@ static bl_status prepare(bl__call *call, bl__arena *arena, size_t *scratch_bytes
     struct plan *plan = bl__arena_take(arena, sizeof(*plan));
     if (!plan)
         return BL_ERR_MEMORY;
-    plan->epilogue = call->attributes;
+    *plan = (struct plan){.epilogue = call->attributes};
     call->plan = plan;
     if (!set_operands(plan, call, arena))
         return BL_ERR_MEMORY;

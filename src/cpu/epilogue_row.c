@@ -83,7 +83,8 @@ bool bl__epilogue_drop_row(bl__call *call, int row, int product, bl__arena *aren
             step->input[i] = slot_without(step->input[i], row, inputs, product);
     }
     rest->step_count = group->step_count - 1;
-    rest->reduced = slot_without(group->reduced, row, inputs, product);
+    if (group->reducer)
+        rest->reduced = slot_without(group->reduced, row, inputs, product);
     call->inputs = left;
     call->input_count--;
     call->attributes = rest;

@@ -178,14 +178,21 @@ Test(layout, other_readers)
     expect_bits_of_copies(&columns, 1);
 }
 
-/* Derivatives by q, k and v in some order, of which one may be left out or come twice. */
-Test(layout, concats)
+/* By q, k and v. */
+static void find_derivatives(bl_tensor **d)
 {
-    bl_tensor *x[3], *d[3];
+    bl_tensor *x[3];
     for (int i = 0; i < 3; i++)
         x[i] = numbers(graph, BL_F32, BL_SHAPE(BATCH, HEADS, LENGTH, EACH), 3 * i);
     bl_tensor *loss = bl_sum(bl_square(attend(x[0], x[1], x[2])), BL_ALL_AXES, false);
     cr_assert_eq(bl_grad(&loss, 1, NULL, x, 3, d), BL_OK);
+}
+
+/* Derivatives by q, k and v in some order, of which one may be left out or come twice. */
+Test(layout, concats)
+{
+    bl_tensor *d[3];
+    find_derivatives(d);
     static const struct {
         int count, parts[4], joined;
     } cases[] = {
@@ -295,11 +302,8 @@ Test(layout, log_sums)
 /* The instruction of both has the label of the last, the concat's. */
 Test(layout, the_label_is_that_of_the_concat)
 {
-    bl_tensor *x[3], *d[3];
-    for (int i = 0; i < 3; i++)
-        x[i] = numbers(graph, BL_F32, BL_SHAPE(BATCH, HEADS, LENGTH, EACH), 3 * i);
-    bl_tensor *loss = bl_sum(bl_square(attend(x[0], x[1], x[2])), BL_ALL_AXES, false);
-    cr_assert_eq(bl_grad(&loss, 1, NULL, x, 3, d), BL_OK);
+    bl_tensor *d[3];
+    find_derivatives(d);
     bl_tensor *whole = bl_label(bl_concat(d, 3, 3), "whole");
     bl_program *program = compile(&whole, 1, NULL);
     bl_instruction_info last = bl_program_instruction(program, bl_program_instruction_count(program) - 1);

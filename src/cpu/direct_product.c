@@ -52,7 +52,7 @@ enum {
         UNROLLED                                                                                             \
         for (int i = 0; i < rows * vectors; i++) {                                                           \
             sum[i / vectors][i % vectors] = zero_##name();                                                   \
-            if (product->add && !product->is_near)                                                           \
+            if (!product->is_near)                                                                           \
                 PREFETCH(c + i / vectors * c_row + i % vectors * LANES);                                     \
         }                                                                                                    \
         for (int64_t done = 0; done < product->k; done += STEP) {                                            \

@@ -4,6 +4,7 @@
 #include "cpu/lanes.h"
 #include "cpu/linear_cross_entropy.h"
 #include "cpu/of_set.h"
+#include "cpu/turn.h"
 
 #include <math.h>
 
@@ -185,14 +186,11 @@ enum {
                                                                                                         \
     static void turn_##name(int64_t rows, int64_t lanes, int64_t width, const void *from, void *turned) \
     {                                                                                                   \
-        const type *x = from;                                                                           \
         type *to = turned;                                                                              \
-        for (int64_t i = 0; i < width; i++, to += lanes) {                                              \
-            for (int64_t r = 0; r < rows; r++)                                                          \
-                to[r] = x[r * width + i];                                                               \
+        bl__turn_rows_##name(rows, width, from, width, to, lanes);                                      \
+        for (int64_t i = 0; i < width; i++)                                                             \
             for (int64_t r = rows; r < lanes; r++)                                                      \
-                to[r] = 0;                                                                              \
-        }                                                                                               \
+                to[i * lanes + r] = 0;                                                                  \
     }                                                                                                   \
                                                                                                         \
     static void scale_##name(int64_t n, void *to, const void *row, double factor)                       \

@@ -137,17 +137,11 @@ typedef bl__two_f64 part_of_16_f64;
     static void pack_##name(const type *b, int64_t row, int64_t column, int64_t k, int64_t width, \
                             type *packed)                                                         \
     {                                                                                             \
-        const int64_t lanes = BL__TURNED_##name;                                                  \
-        int64_t q = 0;                                                                            \
-        for (; row == 1 && q + lanes <= width; q += lanes) {                                      \
-            int64_t p = 0;                                                                        \
-            for (; p + lanes <= k; p += lanes)                                                    \
-                bl__turn_##name(b + p + q * column, column, packed + p * width + q, width);       \
-            for (; p < k; p++)                                                                    \
-                for (int64_t i = q; i < q + lanes; i++)                                           \
-                    packed[p * width + i] = b[p + i * column];                                    \
+        if (row == 1) {                                                                           \
+            bl__turn_rows_##name(width, k, b, column, packed, width);                             \
+            return;                                                                               \
         }                                                                                         \
-        for (; q < width; q++)                                                                    \
+        for (int64_t q = 0; q < width; q++)                                                       \
             for (int64_t p = 0; p < k; p++)                                                       \
                 packed[p * width + q] = b[p * row + q * column];                                  \
     }

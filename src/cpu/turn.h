@@ -1,5 +1,5 @@
-/* Private. Small blocks of a matrix turned round: BL__TURNED_f32 rows of as many elements, `step` apart,
- * become columns of rows that are `to_step` apart. */
+/* Private. Matrices turned round: rows of neighbours, `step` apart, become columns of rows that are `to_step`
+ * apart. bl__turn_f32 does BL__TURNED_f32 rows of as many elements, bl__turn_rows_f32 any number. */
 #ifndef BOWLINE_CPU_TURN_H
 #define BOWLINE_CPU_TURN_H
 
@@ -49,5 +49,26 @@ static inline void bl__turn_f64(const double *from, int64_t step, double *to, in
     memcpy(to, &first, sizeof(first));
     memcpy(to + to_step, &second, sizeof(second));
 }
+
+#define BL__TURN_ROWS(name, type)                                                                          \
+    static inline void bl__turn_rows_##name(int64_t rows, int64_t columns, const type *from, int64_t step, \
+                                            type *to, int64_t to_step)                                     \
+    {                                                                                                      \
+        const int64_t lanes = BL__TURNED_##name, whole = columns - columns % lanes;                        \
+        int64_t r = 0;                                                                                     \
+        for (; r + lanes <= rows; r += lanes) {                                                            \
+            for (int64_t c = 0; c < whole; c += lanes)                                                     \
+                bl__turn_##name(from + r * step + c, step, to + c * to_step + r, to_step);                 \
+            for (int64_t c = whole; c < columns; c++)                                                      \
+                for (int64_t i = r; i < r + lanes; i++)                                                    \
+                    to[c * to_step + i] = from[i * step + c];                                              \
+        }                                                                                                  \
+        for (; r < rows; r++)                                                                              \
+            for (int64_t c = 0; c < columns; c++)                                                          \
+                to[c * to_step + r] = from[r * step + c];                                                  \
+    }
+
+BL__TURN_ROWS(f32, float)
+BL__TURN_ROWS(f64, double)
 
 #endif

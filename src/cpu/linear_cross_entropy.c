@@ -39,7 +39,6 @@
 enum {
     CHUNK = 144,      /* classes at most, fewer where their weights would have more bytes ... */
     CHUNK_LEAST = 48, /* ... but not fewer than this */
-    CHUNK_UNIT = 24,  /* what a product takes at once, in any set */
     WEIGHT_BYTES = 160 * 1024,
     ROWS_LEAST = 48, /* of a block, which has fewer than BL__ENTROPY_ROWS where they would have more bytes */
     ROW_BYTES = 128 * 1024,
@@ -59,11 +58,10 @@ static int64_t at_least(int64_t n, int64_t least)
     return n > least ? n : least;
 }
 
-/* n cut into the fewest pieces of at most `most`, of about one size. */
-static int64_t even_piece(int64_t n, int64_t most, int64_t unit)
+/* The fewest pieces of at most `most` that n can be cut into. */
+static int64_t pieces(int64_t n, int64_t most)
 {
-    int64_t pieces = at_least((n + most - 1) / most, 1);
-    return at_least(round_up((n + pieces - 1) / pieces, unit), unit);
+    return at_least((n + most - 1) / most, 1);
 }
 
 /* As many of `each` bytes as fit, in whole units between `least` and `most`. */
@@ -82,13 +80,14 @@ static int64_t lane_unit(const bl__entropy_plan *plan)
 static void cut(bl__entropy_plan *plan)
 {
     double row_bytes = (double)plan->width * (double)plan->bytes;
-    int64_t chunk = fitting(WEIGHT_BYTES, row_bytes, CHUNK_LEAST, CHUNK, CHUNK_UNIT), unit = lane_unit(plan);
-    plan->chunk = even_piece(plan->classes, chunk, CHUNK_UNIT);
-    plan->chunks = (plan->classes + plan->chunk - 1) / plan->chunk;
-    plan->parts = plan->chunks < BL__ENTROPY_PARTS ? plan->chunks : BL__ENTROPY_PARTS;
+    int64_t chunk = fitting(WEIGHT_BYTES, row_bytes, CHUNK_LEAST, CHUNK, BL__ENTROPY_UNIT);
+    int64_t chunks = pieces(plan->classes, chunk), unit = lane_unit(plan);
+    plan->parts = chunks < BL__ENTROPY_PARTS ? chunks : BL__ENTROPY_PARTS;
+    plan->chunks = round_up(chunks, plan->parts);
+    plan->chunk = round_up(pieces(plan->classes, plan->chunks), BL__ENTROPY_UNIT);
     int64_t rows = fitting(ROW_BYTES, row_bytes, ROWS_LEAST, BL__ENTROPY_ROWS, unit);
     rows = fitting(BLOCK_BYTES, (double)(plan->chunks * plan->chunk) * (double)plan->bytes, unit, rows, unit);
-    plan->block = even_piece(plan->rows, rows, unit);
+    plan->block = round_up(pieces(plan->rows, pieces(plan->rows, rows)), unit);
 }
 
 /* Room in the scratch: where it begins. */

@@ -16,7 +16,8 @@ enum {
     BL__ENTROPY_DW,
     BL__ENTROPY_DB,
     BL__ENTROPY_ROWS = 128, /* of a block at most */
-    BL__ENTROPY_PARTS = 8   /* of classes at most, and of rows */
+    BL__ENTROPY_PARTS = 8,  /* of classes at most, and of rows */
+    BL__ENTROPY_UNIT = 12   /* classes that a product takes at once, or twice as many as it does */
 };
 
 /* Of one row in one part. */
@@ -96,11 +97,17 @@ void bl__entropy_raise(const bl__call *call, const void *work, int64_t part, int
 void bl__entropy_flow(const bl__call *call, const bl__entropy_block *b, int64_t part, int worker);
 void bl__entropy_finish(const bl__call *call, const bl__entropy_block *b, int64_t part);
 
-/* Chunk c's number of classes. */
+/* Where chunk c begins: classes are cut in whole units into chunks that differ by one at most. */
+static inline int64_t bl__entropy_chunk_begin(const bl__entropy_plan *plan, int64_t c)
+{
+    int64_t units = (plan->classes + BL__ENTROPY_UNIT - 1) / BL__ENTROPY_UNIT;
+    int64_t begin = c * units / plan->chunks * BL__ENTROPY_UNIT;
+    return begin < plan->classes ? begin : plan->classes;
+}
+
 static inline int64_t bl__entropy_chunk_width(const bl__entropy_plan *plan, int64_t c)
 {
-    int64_t left = plan->classes - c * plan->chunk;
-    return left < plan->chunk ? left : plan->chunk;
+    return bl__entropy_chunk_begin(plan, c + 1) - bl__entropy_chunk_begin(plan, c);
 }
 
 static inline int64_t bl__entropy_part_begin(const bl__entropy_plan *plan, int64_t part)

@@ -37,7 +37,7 @@ static void add_to_dw(const bl__call *call, const bl__entropy_block *b, int64_t 
                            .b = bl__row_steps(plan->width),
                            .c = bl__row_steps(plan->width),
                            .add = !b->first};
-    char *dw = bl__entropy_row_at(plan, call->outputs[BL__ENTROPY_DW], c * plan->chunk);
+    char *dw = bl__entropy_row_at(plan, call->outputs[BL__ENTROPY_DW], bl__entropy_chunk_begin(plan, c));
     plan->f->product(&product, powers, scaled, dw);
     for (int64_t i = 0; i < product.m && plan->smooths; i++)
         plan->f->subtract_wide(plan->width, bl__at(dw, plan->bytes, i * plan->width), b->shift, 1);
@@ -48,7 +48,7 @@ static void add_to_db(const bl__call *call, const bl__entropy_block *b, int64_t 
 {
     const bl__entropy_plan *plan = b->plan;
     int64_t n = bl__entropy_chunk_width(plan, c);
-    char *db = bl__at(call->outputs[BL__ENTROPY_DB]->data, plan->bytes, c * plan->chunk);
+    char *db = bl__at(call->outputs[BL__ENTROPY_DB]->data, plan->bytes, bl__entropy_chunk_begin(plan, c));
     if (b->first)
         bl__zero(db, (size_t)n * plan->bytes);
     plan->f->add_sums(n, b->lanes, b->count, db, powers, factors);
@@ -61,8 +61,8 @@ static void take_targets(const bl__call *call, const bl__entropy_block *b, int64
                          double label_smoothing)
 {
     const bl__entropy_plan *plan = b->plan;
-    int64_t begin = bl__entropy_part_begin(plan, part) * plan->chunk;
-    int64_t end = bl__entropy_part_begin(plan, part + 1) * plan->chunk;
+    int64_t begin = bl__entropy_chunk_begin(plan, bl__entropy_part_begin(plan, part));
+    int64_t end = bl__entropy_chunk_begin(plan, bl__entropy_part_begin(plan, part + 1));
     for (int64_t r = 0; r < b->count; r++) {
         int64_t target = b->rows[r].target;
         double amount = b->rows[r].share * (1 - label_smoothing);

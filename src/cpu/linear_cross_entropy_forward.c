@@ -87,7 +87,7 @@ void bl__entropy_raise(const bl__call *call, const void *work, int64_t part, int
     double scales[BL__ENTROPY_ROWS];
     begin_part(b, pieces, sums);
     for (int64_t c = first; c < end; c++) {
-        int64_t n = bl__entropy_chunk_width(plan, c), begin = c * plan->chunk;
+        int64_t n = bl__entropy_chunk_width(plan, c), begin = bl__entropy_chunk_begin(plan, c);
         char *powers = bl__entropy_powers(b, plan->keeps_powers ? c : worker);
         multiply_logits(call, b, begin, n, powers);
         const void *bias = plan->biased ? bl__at_const(bias_of(call), plan->bytes, begin) : NULL;

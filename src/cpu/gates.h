@@ -4,20 +4,33 @@
 
 #include "cpu/vector.h"
 
+/* e^x of x <= 0. Of f32, vectors have their own (vector_f32.h). */
+static inline bl__vector_f64 bl__decay_f64(bl__vector_f64 x)
+{
+    return bl__exp_f64(x);
+}
+
+#if BL__VECTOR_BYTES == 0
+static inline float bl__decay_f32(float x)
+{
+    return bl__exp_f32(x);
+}
+#endif
+
 /* With z = e^-|x| <= 1: 1 / (1 + z) for x >= 0 and z / (1 + z) below; nothing overflows. */
-#define BL__SIGMOID_OF(type)                                                                 \
-    static inline bl__vector_##type bl__sigmoid_##type(bl__vector_##type x)                  \
-    {                                                                                        \
-        bl__vector_##type one = bl__splat_##type(1), z = bl__exp_##type(-bl__abs_##type(x)); \
-        bl__mask_##type below = bl__less_##type(x, bl__splat_##type(0));                     \
-        return bl__select_##type(below, z, one) / (one + z);                                 \
+#define BL__SIGMOID_OF(type)                                                                   \
+    static inline bl__vector_##type bl__sigmoid_##type(bl__vector_##type x)                    \
+    {                                                                                          \
+        bl__vector_##type one = bl__splat_##type(1), z = bl__decay_##type(-bl__abs_##type(x)); \
+        bl__mask_##type below = bl__less_##type(x, bl__splat_##type(0));                       \
+        return bl__select_##type(below, z, one) / (one + z);                                   \
     }
 
 /* log(1 + e^-|x|), by which log(1 + e^x) is more than max(x, 0). */
 #define BL__SOFT_REST_OF(type)                                                \
     static inline bl__vector_##type bl__soft_rest_##type(bl__vector_##type x) \
     {                                                                         \
-        return bl__log1p_##type(bl__exp_##type(-bl__abs_##type(x)));          \
+        return bl__log1p_##type(bl__decay_##type(-bl__abs_##type(x)));        \
     }
 
 /* gelu(x) = x P(x), and its slope P(x) + x p(x), where P(x) is the chance that a standard normal number is

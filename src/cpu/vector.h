@@ -30,9 +30,9 @@
 
 /* Of f32, where the plain set has none: scale(x, n) = x 2^n, rounded once; two_to(n), not below the normal
  * numbers; square_plus, x x + more, where the square is not rounded before the sum; and lower(x, n + WHOLE)
- * = x 2^n for n in -153 .. 0, of which WHOLE is a number so large that the sum has no places behind the
- * point. */
-#define BL__WHOLE_f32 (0x1.8p23F + 100)
+ * = x 2^n for n in -153 .. 0, rounded once. WHOLE is so large that sums with it have no places behind the
+ * point, and its last bits are the exponent of 2^100. */
+#define BL__WHOLE_f32 (0x1.8p23F + 227)
 
 #if BL__VECTOR_BYTES == 64
 #include "cpu/vector_avx512.h"

@@ -108,11 +108,10 @@ static inline __m256 bl__square_plus_f32(__m256 x, __m256 more)
     return _mm256_fmadd_ps(x, x, more);
 }
 
-/* The last bits of the sum are n + 100, which is added to the exponent; the product rounds once. */
+/* The last bits of the sum are the exponent of 2^(n + 100). The first product is exact. */
 static inline __m256 bl__lower_f32(__m256 x, __m256 sum)
 {
-    __m256i exponent = _mm256_slli_epi32(_mm256_castps_si256(sum), 23);
-    return _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(x), exponent)) * 0x1p-100F;
+    return x * _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_castps_si256(sum), 23)) * 0x1p-100F;
 }
 
 static inline float bl__largest_lane_f32(__m256 x)

@@ -13,14 +13,14 @@ static inline bl__vector_f32 bl__within_f32(bl__vector_f32 x, float least, float
     return bl__max_f32(bl__splat_f32(least), bl__min_f32(bl__splat_f32(most), x));
 }
 
-/* x = n log 2 + r with a whole n and |r| <= log(2) / 2. n log 2 is taken off in two parts, of which the first
- * is exact for every n. */
-static inline bl__vector_f32 bl__fold_f32(bl__vector_f32 x, bl__vector_f32 *n)
+/* x = n log 2 + r with a whole n, to which *sum adds WHOLE, and |r| <= log(2) / 2. n log 2 is taken off in
+ * two parts, of which the first is exact for every n. */
+static inline bl__vector_f32 bl__fold_f32(bl__vector_f32 x, bl__vector_f32 *sum)
 {
-    bl__vector_f32 whole = bl__splat_f32(0x1.8p23F); /* numbers as large have no places behind the point */
-    *n = bl__multiply_add_f32(x, bl__splat_f32(0x1.715476p+0F), whole) - whole;
-    bl__vector_f32 r = bl__multiply_add_f32(*n, bl__splat_f32(-0x1.63p-1F), x);
-    return bl__multiply_add_f32(*n, bl__splat_f32(0x1.bd0106p-13F), r);
+    bl__vector_f32 whole = bl__splat_f32(BL__WHOLE_f32);
+    *sum = bl__multiply_add_f32(x, bl__splat_f32(0x1.715476p+0F), whole);
+    bl__vector_f32 n = *sum - whole, r = bl__multiply_add_f32(n, bl__splat_f32(-0x1.63p-1F), x);
+    return bl__multiply_add_f32(n, bl__splat_f32(0x1.bd0106p-13F), r);
 }
 
 /* e^r - 1 = r + r^2 P(r) for |r| <= log(2) / 2. */
@@ -36,17 +36,24 @@ static inline bl__vector_f32 bl__growth_f32(bl__vector_f32 r)
 /* 2^n e^r; beyond -105 .. 89 it is 0 or infinite. 1.1 ulp off at most. */
 static inline bl__vector_f32 bl__exp_f32(bl__vector_f32 x)
 {
-    bl__vector_f32 n, r = bl__fold_f32(bl__within_f32(x, -105, 89), &n);
-    return bl__scale_f32(bl__splat_f32(1) + bl__growth_f32(r), n);
+    bl__vector_f32 sum, r = bl__fold_f32(bl__within_f32(x, -105, 89), &sum);
+    return bl__scale_f32(bl__splat_f32(1) + bl__growth_f32(r), sum - bl__splat_f32(BL__WHOLE_f32));
+}
+
+/* The same of x <= 0, which takes less. */
+static inline bl__vector_f32 bl__decay_f32(bl__vector_f32 x)
+{
+    bl__vector_f32 sum, r = bl__fold_f32(bl__max_f32(bl__splat_f32(-105), x), &sum);
+    return bl__lower_f32(bl__splat_f32(1) + bl__growth_f32(r), sum);
 }
 
 /* 1 - 2 / (e^2|x| + 1), and near 0, where that cancels, |x| (1 + z P(z)) with z = x^2, where P approximates
  * (tanh(x) / x - 1) / z for |x| <= 9/16, with the sign of x. 1.4 ulp off at most. */
 static inline bl__vector_f32 bl__tanh_f32(bl__vector_f32 x)
 {
-    bl__vector_f32 size = bl__abs_f32(x), z = x * x, one = bl__splat_f32(1), n;
-    bl__vector_f32 r = bl__fold_f32(bl__min_f32(bl__splat_f32(40), size + size), &n); /* beyond it is 1 */
-    bl__vector_f32 scale = bl__two_to_f32(n);
+    bl__vector_f32 size = bl__abs_f32(x), z = x * x, one = bl__splat_f32(1), sum;
+    bl__vector_f32 r = bl__fold_f32(bl__min_f32(bl__splat_f32(40), size + size), &sum); /* beyond it is 1 */
+    bl__vector_f32 scale = bl__two_to_f32(sum - bl__splat_f32(BL__WHOLE_f32));
     bl__vector_f32 far = one - 2.0F / bl__multiply_add_f32(scale, bl__growth_f32(r), scale + one);
     bl__vector_f32 p = BL__HORNER(0x1.582fa8p-6F, z, bl__splat_f32(-0x1.94fff4p-8F));
     p = BL__HORNER(-0x1.b90946p-5F, z, p);

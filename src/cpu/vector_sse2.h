@@ -106,11 +106,10 @@ static inline __m128 bl__square_plus_f32(__m128 x, __m128 more)
     return square + more + (high * high - square + 2.0F * high * low + low * low);
 }
 
-/* The last bits of the sum are n + 100, which is added to the exponent; the product rounds once. */
+/* The last bits of the sum are the exponent of 2^(n + 100). The first product is exact. */
 static inline __m128 bl__lower_f32(__m128 x, __m128 sum)
 {
-    __m128i exponent = _mm_slli_epi32(_mm_castps_si128(sum), 23);
-    return _mm_castsi128_ps(_mm_add_epi32(_mm_castps_si128(x), exponent)) * 0x1p-100F;
+    return x * _mm_castsi128_ps(_mm_slli_epi32(_mm_castps_si128(sum), 23)) * 0x1p-100F;
 }
 
 static inline float bl__largest_lane_f32(__m128 x)

@@ -57,26 +57,12 @@ MISH_GATE_OF(f64)
 #define TWO_SQRT_2_PI 1.59576912160573071176 /* 2 sqrt(2 / pi) */
 #define U(x)          (BL__SPLAT(x, TWO_SQRT_2_PI) * (x + BL__SPLAT(x, 0.044715) * x * x * x))
 
-SMOOTH_OF(gelu, f32, float, -14.5F, x *bl__normal_area_f32(x))
-SMOOTH_OF(gelu, f64, double, -40, x *bl__normal_area_f64(x))
-BL__ROW_OF_REALS(gelu);
 SMOOTH(gelu_tanh, -100, x *BL__SIGMOID(U(x)))
 SMOOTH(silu, -1000, x *BL__SIGMOID(x))
 SMOOTH(mish, -1000, x *MISH_GATE(x))
 
-/* a (P(b) + b p(b)), where p = P' is the density of P; 0 and a beyond +-most. */
-#define GELU_BACKWARD_OF(name, type, most)                                                        \
-    static inline bl__vector_##name gelu_flow_##name(bl__vector_##name a, bl__vector_##name b)    \
-    {                                                                                             \
-        b = bl__max_##name(bl__splat_##name(-(most)), bl__min_##name(bl__splat_##name(most), b)); \
-        bl__vector_##name bell, area = bl__normal_##name(b, &bell);                               \
-        return a * (area + b * (bell * bl__splat_##name((type)0.39894228040143267794)));          \
-    }                                                                                             \
-    BL__VECTOR_BINARY(gelu_backward, name, type, type, gelu_flow_##name(a, b))
-
-GELU_BACKWARD_OF(f32, float, 14.5F)
-GELU_BACKWARD_OF(f64, double, 40)
-BL__ROW_OF_REALS(gelu_backward);
+ARITHMETIC(BL__VECTOR_UNARY, gelu, BL__GELU(x))
+ARITHMETIC(BL__VECTOR_BINARY, gelu_backward, a *BL__GELU_SLOPE(b))
 
 #define BENT(name, type)                                                                               \
     static void softplus_##name(int64_t n, void *out, const void *const *in, const void *attributes)   \

@@ -5,7 +5,7 @@
  *
  * exp and its kin are SLEEF's, in the variants whose lanes do not look at each other ("cinz" without fma,
  * "finz" with it), which are at most 1 ulp off (erfc 1.5); where these leave the range too early, the rest is
- * here. Of f32, exp, tanh and erf are our own (vector_f32.h). In the plain set all are the C library's.
+ * here. Of f32, exp, tanh, erf and gelu are our own (vector_f32.h). In the plain set all are the C library's.
  */
 #ifndef BOWLINE_CPU_VECTOR_H
 #define BOWLINE_CPU_VECTOR_H
@@ -27,6 +27,13 @@
  * any; multiply_add, a b + c, rounded once where the set has an instruction for it; max and min, of which the
  * second comes out where one is NaN; largest_lane. sum_of_16: the sum in f64 of the 16 lanes of several
  * vectors, in pairs k and k + 8, then k and k + 4, and so on. */
+
+/* Of f32, where the plain set has none: scale(x, n) = x 2^n, rounded once; two_to(n), not below the normal
+ * numbers; square_plus, x x + more, where the square is not rounded before the sum; and lower(x, n + WHOLE)
+ * = x 2^n for n in -153 .. 0, rounded once. WHOLE is so large that sums with it have no places behind the
+ * point, and its last bits are the exponent of 2^100. */
+#define BL__WHOLE_f32 (0x1.8p23F + 227)
+
 #if BL__VECTOR_BYTES == 64
 #include "cpu/vector_avx512.h"
 #elif BL__VECTOR_BYTES == 32

@@ -103,9 +103,15 @@ static inline __m256 bl__two_to_f32(__m256 n)
     return bl__power_of_2(_mm256_cvtps_epi32(n));
 }
 
-static inline __m256 bl__square_rest_f32(__m256 x, __m256 square)
+static inline __m256 bl__square_plus_f32(__m256 x, __m256 more)
 {
-    return _mm256_fmsub_ps(x, x, square);
+    return _mm256_fmadd_ps(x, x, more);
+}
+
+/* The last bits of the sum are the exponent of 2^(n + 100). The first product is exact. */
+static inline __m256 bl__lower_f32(__m256 x, __m256 sum)
+{
+    return x * _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_castps_si256(sum), 23)) * 0x1p-100F;
 }
 
 static inline float bl__largest_lane_f32(__m256 x)

@@ -87,9 +87,14 @@ static inline __m512 bl__two_to_f32(__m512 n)
     return _mm512_scalef_ps(_mm512_set1_ps(1), n);
 }
 
-static inline __m512 bl__square_rest_f32(__m512 x, __m512 square)
+static inline __m512 bl__square_plus_f32(__m512 x, __m512 more)
 {
-    return _mm512_fmsub_ps(x, x, square);
+    return _mm512_fmadd_ps(x, x, more);
+}
+
+static inline __m512 bl__lower_f32(__m512 x, __m512 sum)
+{
+    return _mm512_scalef_ps(x, sum - BL__WHOLE_f32);
 }
 
 /* The vectors are the rows of a square, which is turned over: pairs of rows are interleaved, then pairs of

@@ -1,6 +1,6 @@
 /* Private. Functions of f32 on vectors of 128 bits or more, put in where they are called, which takes two
- * thirds (exp) to a fifth (gelu) of the time of SLEEF's: see vector.h, which includes this. Polynomials are,
- * of their degrees, nearest to the functions, errors being relative; what they are off by themselves is
+ * thirds (exp) to an eighth (gelu) of the time of SLEEF's: see vector.h, which includes this. Polynomials
+ * are, of their degrees, nearest to the functions, errors being relative; what they are off by themselves is
  * little beside rounding. */
 #ifndef BOWLINE_CPU_VECTOR_F32_H
 #define BOWLINE_CPU_VECTOR_F32_H
@@ -13,14 +13,14 @@ static inline bl__vector_f32 bl__within_f32(bl__vector_f32 x, float least, float
     return bl__max_f32(bl__splat_f32(least), bl__min_f32(bl__splat_f32(most), x));
 }
 
-/* x = n log 2 + r with a whole n and |r| <= log(2) / 2. n log 2 is taken off in two parts, of which the first
- * is exact for every n. */
-static inline bl__vector_f32 bl__fold_f32(bl__vector_f32 x, bl__vector_f32 *n)
+/* x = n log 2 + r with a whole n, to which *sum adds WHOLE, and |r| <= log(2) / 2. n log 2 is taken off in
+ * two parts, of which the first is exact for every n. */
+static inline bl__vector_f32 bl__fold_f32(bl__vector_f32 x, bl__vector_f32 *sum)
 {
-    bl__vector_f32 whole = bl__splat_f32(0x1.8p23F); /* numbers as large have no places behind the point */
-    *n = bl__multiply_add_f32(x, bl__splat_f32(0x1.715476p+0F), whole) - whole;
-    bl__vector_f32 r = bl__multiply_add_f32(*n, bl__splat_f32(-0x1.63p-1F), x);
-    return bl__multiply_add_f32(*n, bl__splat_f32(0x1.bd0106p-13F), r);
+    bl__vector_f32 whole = bl__splat_f32(BL__WHOLE_f32);
+    *sum = bl__multiply_add_f32(x, bl__splat_f32(0x1.715476p+0F), whole);
+    bl__vector_f32 n = *sum - whole, r = bl__multiply_add_f32(n, bl__splat_f32(-0x1.63p-1F), x);
+    return bl__multiply_add_f32(n, bl__splat_f32(0x1.bd0106p-13F), r);
 }
 
 /* e^r - 1 = r + r^2 P(r) for |r| <= log(2) / 2. */
@@ -33,27 +33,27 @@ static inline bl__vector_f32 bl__growth_f32(bl__vector_f32 r)
     return bl__multiply_add_f32(r * r, p, r);
 }
 
-/* e^(x + rest) for x in -105 .. 89, beyond which it is 0 or infinite, and a rest that is far below 1: 2^n
- * e^r. 1.1 ulp off at most. */
-static inline bl__vector_f32 bl__power_f32(bl__vector_f32 x, bl__vector_f32 rest)
-{
-    bl__vector_f32 n, r = bl__fold_f32(x, &n) + rest;
-    return bl__scale_f32(bl__splat_f32(1) + bl__growth_f32(r), n);
-}
-
+/* 2^n e^r; beyond -105 .. 89 it is 0 or infinite. 1.1 ulp off at most. */
 static inline bl__vector_f32 bl__exp_f32(bl__vector_f32 x)
 {
-    bl__vector_f32 n, r = bl__fold_f32(bl__within_f32(x, -105, 89), &n);
-    return bl__scale_f32(bl__splat_f32(1) + bl__growth_f32(r), n);
+    bl__vector_f32 sum, r = bl__fold_f32(bl__within_f32(x, -105, 89), &sum);
+    return bl__scale_f32(bl__splat_f32(1) + bl__growth_f32(r), sum - bl__splat_f32(BL__WHOLE_f32));
+}
+
+/* The same of x <= 0, which takes less. */
+static inline bl__vector_f32 bl__decay_f32(bl__vector_f32 x)
+{
+    bl__vector_f32 sum, r = bl__fold_f32(bl__max_f32(bl__splat_f32(-105), x), &sum);
+    return bl__lower_f32(bl__splat_f32(1) + bl__growth_f32(r), sum);
 }
 
 /* 1 - 2 / (e^2|x| + 1), and near 0, where that cancels, |x| (1 + z P(z)) with z = x^2, where P approximates
  * (tanh(x) / x - 1) / z for |x| <= 9/16, with the sign of x. 1.4 ulp off at most. */
 static inline bl__vector_f32 bl__tanh_f32(bl__vector_f32 x)
 {
-    bl__vector_f32 size = bl__abs_f32(x), z = x * x, one = bl__splat_f32(1), n;
-    bl__vector_f32 r = bl__fold_f32(bl__min_f32(bl__splat_f32(40), size + size), &n); /* beyond it is 1 */
-    bl__vector_f32 scale = bl__two_to_f32(n);
+    bl__vector_f32 size = bl__abs_f32(x), z = x * x, one = bl__splat_f32(1), sum;
+    bl__vector_f32 r = bl__fold_f32(bl__min_f32(bl__splat_f32(40), size + size), &sum); /* beyond it is 1 */
+    bl__vector_f32 scale = bl__two_to_f32(sum - bl__splat_f32(BL__WHOLE_f32));
     bl__vector_f32 far = one - 2.0F / bl__multiply_add_f32(scale, bl__growth_f32(r), scale + one);
     bl__vector_f32 p = BL__HORNER(0x1.582fa8p-6F, z, bl__splat_f32(-0x1.94fff4p-8F));
     p = BL__HORNER(-0x1.b90946p-5F, z, p);
@@ -65,45 +65,55 @@ static inline bl__vector_f32 bl__tanh_f32(bl__vector_f32 x)
 
 /* ---- the normal distribution, and erf ---- */
 
-/* e^(-scale x^2) with a scale of 1 or 1/2, of which neither rounds, for 0 <= scale x^2 <= 106. Of a square
- * that large, what is rounded off counts. */
+/* p(x sqrt(2 scale)) = e^(-scale x^2) / sqrt(2 pi), where p is the density of a standard normal number, with
+ * a scale of 1 or 1/2 for 0 <= scale x^2 <= 106: of x^2 = rest - n log(2) / scale, 2^n times a polynomial.
+ * The square is not rounded before n log 2 is taken off it: of one that large, what is rounded off counts. */
 static inline bl__vector_f32 bl__bell_f32(bl__vector_f32 x, float scale)
 {
-    bl__vector_f32 square = x * x;
-    return bl__power_f32(square * -scale, bl__square_rest_f32(x, square) * -scale);
+    const float s = -scale;
+    bl__vector_f32 whole = bl__splat_f32(BL__WHOLE_f32);
+    bl__vector_f32 sum = bl__multiply_add_f32(x * x, bl__splat_f32(0x1.715476p+0F * s), whole),
+                   n = sum - whole;
+    bl__vector_f32 rest = bl__square_plus_f32(x, n * bl__splat_f32(-0x1.63p-1F / s));
+    rest = bl__multiply_add_f32(n, bl__splat_f32(0x1.bd0106p-13F / s), rest);
+    bl__vector_f32 p = bl__splat_f32(0x1.b1e2d2p-9F * s * s * s * s * s);
+    p = BL__HORNER(0x1.11f86cp-6F * s * s * s * s, rest, p);
+    p = BL__HORNER(0x1.105bfcp-4F * s * s * s, rest, p);
+    p = BL__HORNER(0x1.988202p-3F * s * s, rest, p);
+    p = BL__HORNER(0x1.98844cp-2F * s, rest, p);
+    return bl__lower_f32(BL__HORNER(0x1.988456p-2F, rest, p), sum);
 }
 
-/* Q(x) e^(x^2 / 2) for 0 <= x <= 14.5, where Q(x) is the chance that a standard normal number exceeds x (a
- * factor off Mills' ratio): a rational function, whose coefficients are all positive, so that no sum in it
- * cancels. */
+/* Q(x) / p(x) for 0 <= x <= 14.5 (Mills' ratio), where Q(x) is the chance that a standard normal number
+ * exceeds x: 1 / (x + rest / above), in which the ratio of the polynomials counts the less the larger x is,
+ * and so does what is rounded in them. All their coefficients are positive, so that no sum cancels. */
 static inline bl__vector_f32 bl__mills_f32(bl__vector_f32 x)
 {
-    bl__vector_f32 above = BL__HORNER(0x1.4cdd9cp-5F, x, bl__splat_f32(0x1.0dc39cp-8F));
-    above = BL__HORNER(0x1.7743acp-3F, x, above);
-    above = BL__HORNER(0x1.c0d034p-2F, x, above);
-    above = BL__HORNER(0x1p-1F, x, above);
-    bl__vector_f32 below = BL__HORNER(0x1.a1362ep-4F, x, bl__splat_f32(0x1.521862p-7F));
-    below = BL__HORNER(0x1.e0bc8p-2F, x, below);
-    below = BL__HORNER(0x1.33d718p+0F, x, below);
-    below = BL__HORNER(0x1.acaa4ap+0F, x, below);
-    below = BL__HORNER(0x1p+0F, x, below);
-    return above / below;
+    bl__vector_f32 above = x + bl__splat_f32(0x1.1b6b92p+3F);
+    above = BL__HORNER(0x1.276e26p+5F, x, above);
+    above = BL__HORNER(0x1.4a3e62p+6F, x, above);
+    above = BL__HORNER(0x1.59da14p+6F, x, above);
+    bl__vector_f32 rest = BL__HORNER(0x1.1c63fep+3F, x, bl__splat_f32(0x1.ff9764p-1F));
+    rest = BL__HORNER(0x1.13a49p+5F, x, rest);
+    rest = BL__HORNER(0x1.13f32ap+6F, x, rest);
+    return above / bl__multiply_add_f32(x, above, rest);
 }
 
-/* The chance that a standard normal number is below x, 7 ulp off at most and 2 near 0; *bell is
- * e^(-x^2 / 2). */
-static inline bl__vector_f32 bl__normal_f32(bl__vector_f32 x, bl__vector_f32 *bell)
+/* max(x, 0) - |x| Q(|x|): x times the chance that a standard normal number is below it. 6 ulp off at most; -0
+ * at -infinity. */
+static inline bl__vector_f32 bl__gelu_f32(bl__vector_f32 x)
 {
     bl__vector_f32 size = bl__min_f32(bl__splat_f32(14.5F), bl__abs_f32(x));
-    *bell = bl__bell_f32(size, 0.5F);
-    bl__vector_f32 beyond = bl__mills_f32(size) * *bell;
-    return bl__select_f32(bl__less_f32(x, bl__splat_f32(0)), beyond, bl__splat_f32(1) - beyond);
+    bl__vector_f32 beyond = bl__mills_f32(size) * bl__bell_f32(size, 0.5F);
+    return bl__multiply_add_f32(-size, beyond, bl__max_f32(bl__splat_f32(-0.0F), x));
 }
 
-static inline bl__vector_f32 bl__normal_area_f32(bl__vector_f32 x)
+/* Its slope: below 0 Q(|x|) - |x| p(x), and above, what that lacks to 1. */
+static inline bl__vector_f32 bl__gelu_slope_f32(bl__vector_f32 x)
 {
-    bl__vector_f32 bell;
-    return bl__normal_f32(x, &bell);
+    bl__vector_f32 size = bl__min_f32(bl__splat_f32(14.5F), bl__abs_f32(x));
+    bl__vector_f32 low = (bl__mills_f32(size) - size) * bl__bell_f32(size, 0.5F);
+    return bl__select_f32(bl__less_f32(x, bl__splat_f32(0)), low, bl__splat_f32(1) - low);
 }
 
 #define BL__SQRT_2_f32 0x1.6a09e6p+0F

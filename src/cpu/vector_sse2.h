@@ -99,11 +99,17 @@ static inline __m128 bl__two_to_f32(__m128 n)
     return bl__power_of_2(_mm_cvtps_epi32(n));
 }
 
-/* From halves of the digits of x, whose products are exact (Dekker 1971). */
-static inline __m128 bl__square_rest_f32(__m128 x, __m128 square)
+/* The square's rest from halves of the digits of x, whose products are exact (Dekker 1971). */
+static inline __m128 bl__square_plus_f32(__m128 x, __m128 more)
 {
-    __m128 wide = x * 4097.0F, high = wide - (wide - x), low = x - high;
-    return high * high - square + 2.0F * high * low + low * low;
+    __m128 wide = x * 4097.0F, high = wide - (wide - x), low = x - high, square = x * x;
+    return square + more + (high * high - square + 2.0F * high * low + low * low);
+}
+
+/* The last bits of the sum are the exponent of 2^(n + 100). The first product is exact. */
+static inline __m128 bl__lower_f32(__m128 x, __m128 sum)
+{
+    return x * _mm_castsi128_ps(_mm_slli_epi32(_mm_castps_si128(sum), 23)) * 0x1p-100F;
 }
 
 static inline float bl__largest_lane_f32(__m128 x)

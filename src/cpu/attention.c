@@ -21,9 +21,9 @@ enum {
     LOG_SUM,
     MASK = 3,
     QUERY_TILE = 48,  /* where there are few parts otherwise, ... */
-    LARGE_TILE = 144, /* ... and where there are enough: that takes a tenth less time */
+    LARGE_TILE = 128, /* ... and where there are enough: that takes a tenth less time */
     KEY_TILE = 256,
-    MOST_QUERIES = 288, /* of a part, which share what is laid out of their keys */
+    MOST_QUERIES = 256, /* of a part, which share what is laid out of their keys */
     PARTS = 32          /* and with fewer parts than this, fewer */
 };
 

@@ -12,7 +12,7 @@
 #include "ops/attributes.h"
 
 enum {
-    BL__STRIP = 12, /* rows whose products are computed together, and keys: on the diagonal of causal
+    BL__STRIP = 16, /* rows whose products are computed together, and keys: on the diagonal of causal
                        attention what lies in strips that it forbids is left out */
     BL__PACKED = 8  /* queries from which on it pays to lay factors out for the products */
 };

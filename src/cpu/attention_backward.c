@@ -26,7 +26,7 @@ enum {
     TO_Q = 0, /* outputs */
     TO_K,
     TO_V,
-    QUERY_TILE = 96,
+    QUERY_TILE = 128,
     KEY_TILE = 256,
     PIECES = 4,     /* with fewer parts than this, parts of some queries, ... */
     PIECE_TILES = 4 /* ... of so many tiles at least, since each lays keys out anew */
@@ -54,6 +54,14 @@ struct plan {
 
 /* Makes w of the scores, and t of the g . v in the slopes. */
 #define SLOPE(name, type)                                                                              \
+    static inline __attribute__((always_inline)) void slope_at_##name(                                 \
+        type *s, type *d, int64_t left, bl__vector_##name shift, bl__vector_##name off)                \
+    {                                                                                                  \
+        bl__vector_##name w = bl__exp_##name(bl__load_##name(s, left) - shift);                        \
+        bl__store_##name(d, left, w *(bl__load_##name(d, left) - off));                                \
+        bl__store_##name(s, left, w);                                                                  \
+    }                                                                                                  \
+                                                                                                       \
     static void slope_##name(const struct plan *plan, const bl__score_tile *t, char *scratch)          \
     {                                                                                                  \
         const bl__attention *a = &plan->a;                                                             \
@@ -64,12 +72,13 @@ struct plan {
             type *d = (type *)(void *)(scratch + plan->slopes) + r * a->score_row;                     \
             bl__vector_##name shift = bl__splat_##name(log_sum[r]), off = bl__splat_##name(offset[r]); \
             int64_t keys = bl__keys_in(a, t, r);                                                       \
-            for (int64_t j = 0; j < keys; j += BL__LANES_##name) {                                     \
-                bl__vector_##name w = bl__exp_##name(bl__load_##name(s + j, keys - j) - shift);        \
-                bl__store_##name(d + j, keys - j, w * (bl__load_##name(d + j, keys - j) - off));       \
-                bl__store_##name(s + j, keys - j, w);                                                  \
-            }                                                                                          \
-            for (int64_t j = keys, end = bl__keys_until(a, t, r); j < end; j += BL__LANES_##name) {    \
+            int64_t j = 0;                                                                             \
+            for (; j + BL__LANES_##name <= keys; j += BL__LANES_##name)                                \
+                slope_at_##name(s + j, d + j, BL__LANES_##name, shift, off);                           \
+            if (j < keys)                                                                              \
+                slope_at_##name(s + j, d + j, keys - j, shift, off);                                   \
+            j = keys;                                                                                  \
+            for (int64_t end = bl__keys_until(a, t, r); j < end; j += BL__LANES_##name) {              \
                 bl__store_##name(d + j, end - j, bl__splat_##name(0));                                 \
                 bl__store_##name(s + j, end - j, bl__splat_##name(0));                                 \
             }                                                                                          \

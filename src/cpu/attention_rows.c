@@ -18,8 +18,8 @@ enum {
 #define PREFETCH(address) (void)(address)
 #endif
 
-/* Asks for as much as a row has from where it ends. Where heads lie side by side, that is the row of the next
- * head, which is soon to come; no processor guesses it, as rows are far apart. */
+/* Asks for as much as a row has from where it ends, to be read or written. Where heads lie side by side, that
+ * is the row of the next head, which is soon to come; no processor guesses it, as rows are far apart. */
 static inline void ask_behind(const void *row, size_t bytes)
 {
     for (size_t i = 0; i < bytes; i += LINE)
@@ -39,6 +39,7 @@ static inline void ask_behind(const void *row, size_t bytes)
             const type *x = (const type *)from + r * steps.row;                                            \
             int64_t c = 0, whole = steps.column == 1 ? columns - columns % BL__LANES_##name : 0;           \
             ask_behind(x, (size_t)whole * sizeof(type));                                                   \
+            ask_behind(y, (size_t)whole * sizeof(type));                                                   \
             for (; c < whole; c += BL__LANES_##name)                                                       \
                 bl__store_##name(y + c, BL__LANES_##name,                                                  \
                                  bl__load_##name(x + c, BL__LANES_##name) * bl__splat_##name(factor));     \

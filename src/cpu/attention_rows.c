@@ -18,12 +18,13 @@ enum {
 #define PREFETCH(address) (void)(address)
 #endif
 
-/* Asks for as much as a row has from where it ends, to be read or written. Where heads lie side by side, that
- * is the row of the next head, which is soon to come; no processor guesses it, as rows are far apart. */
-static inline void ask_behind(const void *row, size_t bytes)
+/* Asks for as much as a row has, so many times that behind where it begins, to be read or written. Where
+ * heads lie side by side, that is a row of the head that the worker is to do next; no processor guesses it,
+ * as rows are far apart. */
+static inline void ask(const void *row, size_t bytes, int heads)
 {
     for (size_t i = 0; i < bytes; i += LINE)
-        PREFETCH((const char *)row + bytes + i);
+        PREFETCH((const char *)row + (size_t)heads * bytes + i);
 }
 
 #define FORBIDDEN_f32(mask) ((mask) == -(float)INFINITY)
@@ -31,15 +32,15 @@ static inline void ask_behind(const void *row, size_t bytes)
 
 #define ROWS(name, type, lowest)                                                                           \
     static void copy_##name(int64_t rows, int64_t columns, void *to, int64_t to_row, const void *from,     \
-                            bl__steps steps, double by)                                                    \
+                            bl__steps steps, double by, int heads)                                         \
     {                                                                                                      \
         const type factor = (type)by;                                                                      \
         for (int64_t r = 0; r < rows; r++) {                                                               \
             type *y = (type *)to + r * to_row;                                                             \
             const type *x = (const type *)from + r * steps.row;                                            \
             int64_t c = 0, whole = steps.column == 1 ? columns - columns % BL__LANES_##name : 0;           \
-            ask_behind(x, (size_t)whole * sizeof(type));                                                   \
-            ask_behind(y, (size_t)whole * sizeof(type));                                                   \
+            ask(x, (size_t)whole * sizeof(type), heads);                                                   \
+            ask(y, (size_t)whole * sizeof(type), heads);                                                   \
             for (; c < whole; c += BL__LANES_##name)                                                       \
                 bl__store_##name(y + c, BL__LANES_##name,                                                  \
                                  bl__load_##name(x + c, BL__LANES_##name) * bl__splat_##name(factor));     \
@@ -49,7 +50,7 @@ static inline void ask_behind(const void *row, size_t bytes)
     }                                                                                                      \
                                                                                                            \
     static void turn_##name(int64_t rows, int64_t columns, void *to, int64_t to_row, const void *from,     \
-                            bl__steps steps)                                                               \
+                            bl__steps steps, int heads)                                                    \
     {                                                                                                      \
         const int64_t lanes = BL__TURNED_##name;                                                           \
         type *y = to;                                                                                      \
@@ -58,7 +59,7 @@ static inline void ask_behind(const void *row, size_t bytes)
             const type *x = (const type *)from + r * steps.row;                                            \
             int64_t c = 0;                                                                                 \
             for (int64_t i = 0; i < lanes; i++)                                                            \
-                ask_behind(x + i * steps.row, (size_t)columns * sizeof(type));                             \
+                ask(x + i * steps.row, (size_t)columns * sizeof(type), heads);                             \
             for (; c + lanes <= columns; c += lanes)                                                       \
                 bl__turn_##name(x + c, steps.row, y + c * to_row + r, to_row);                             \
             for (; c < columns; c++)                                                                       \
@@ -92,7 +93,7 @@ static inline void ask_behind(const void *row, size_t bytes)
     }                                                                                                      \
                                                                                                            \
     static void dots_##name(int64_t rows, int64_t columns, void *to, const void *left, const void *right,  \
-                            bl__steps steps, const void *minus, int64_t minus_step)                        \
+                            bl__steps steps, const void *minus, int64_t minus_step, int heads)             \
     {                                                                                                      \
         enum {                                                                                             \
             VECTORS = 16 / BL__LANES_##name                                                                \
@@ -101,7 +102,7 @@ static inline void ask_behind(const void *row, size_t bytes)
         for (int64_t r = 0; r < rows; r++) {                                                               \
             const type *a = (const type *)left + r * columns, *b = (const type *)right + r * steps.row;    \
             bl__vector_##name sum[VECTORS];                                                                \
-            ask_behind(b, (size_t)columns * sizeof(type));                                                 \
+            ask(b, (size_t)columns * sizeof(type), heads);                                                 \
             for (int v = 0; v < (int)VECTORS; v++)                                                         \
                 sum[v] = bl__splat_##name(0);                                                              \
             for (int64_t c = 0; c < columns; c += 16, a += 16, b += 16 * steps.column) {                   \

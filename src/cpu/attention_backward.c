@@ -26,7 +26,7 @@ enum {
     TO_Q = 0, /* outputs */
     TO_K,
     TO_V,
-    QUERY_TILE = 96,
+    QUERY_TILE = 128,
     KEY_TILE = 256,
     PIECES = 4,     /* with fewer parts than this, parts of some queries, ... */
     PIECE_TILES = 4 /* ... of so many tiles at least, since each lays keys out anew */
@@ -54,6 +54,14 @@ struct plan {
 
 /* Makes w of the scores, and t of the g . v in the slopes. */
 #define SLOPE(name, type)                                                                              \
+    static inline __attribute__((always_inline)) void slope_at_##name(                                 \
+        type *s, type *d, int64_t left, bl__vector_##name shift, bl__vector_##name off)                \
+    {                                                                                                  \
+        bl__vector_##name w = bl__exp_##name(bl__load_##name(s, left) - shift);                        \
+        bl__store_##name(d, left, w *(bl__load_##name(d, left) - off));                                \
+        bl__store_##name(s, left, w);                                                                  \
+    }                                                                                                  \
+                                                                                                       \
     static void slope_##name(const struct plan *plan, const bl__score_tile *t, char *scratch)          \
     {                                                                                                  \
         const bl__attention *a = &plan->a;                                                             \
@@ -64,12 +72,13 @@ struct plan {
             type *d = (type *)(void *)(scratch + plan->slopes) + r * a->score_row;                     \
             bl__vector_##name shift = bl__splat_##name(log_sum[r]), off = bl__splat_##name(offset[r]); \
             int64_t keys = bl__keys_in(a, t, r);                                                       \
-            for (int64_t j = 0; j < keys; j += BL__LANES_##name) {                                     \
-                bl__vector_##name w = bl__exp_##name(bl__load_##name(s + j, keys - j) - shift);        \
-                bl__store_##name(d + j, keys - j, w * (bl__load_##name(d + j, keys - j) - off));       \
-                bl__store_##name(s + j, keys - j, w);                                                  \
-            }                                                                                          \
-            for (int64_t j = keys, end = bl__keys_until(a, t, r); j < end; j += BL__LANES_##name) {    \
+            int64_t j = 0;                                                                             \
+            for (; j + BL__LANES_##name <= keys; j += BL__LANES_##name)                                \
+                slope_at_##name(s + j, d + j, BL__LANES_##name, shift, off);                           \
+            if (j < keys)                                                                              \
+                slope_at_##name(s + j, d + j, keys - j, shift, off);                                   \
+            j = keys;                                                                                  \
+            for (int64_t end = bl__keys_until(a, t, r); j < end; j += BL__LANES_##name) {              \
                 bl__store_##name(d + j, end - j, bl__splat_##name(0));                                 \
                 bl__store_##name(s + j, end - j, bl__splat_##name(0));                                 \
             }                                                                                          \
@@ -231,7 +240,7 @@ static void load_queries(const struct plan *plan, const bl__score_tile *t, char 
     bl__attention_factor y = bl__attention_part(a, &plan->result, t->batch, t->head, row),
                          h = bl__attention_part(a, &plan->of_sum, t->batch, t->head, row);
     a->rows->dots(n, a->value_width, scratch + plan->offsets, scratch + plan->cotangents, y.data, y.steps,
-                  h.data, h.steps.row);
+                  h.data, h.steps.row, a->next);
 }
 
 /* A tile of keys. */
@@ -271,9 +280,9 @@ static void store_keys(const struct plan *plan, const struct piece *piece, const
     bl__attention_factor to_k = from(a, piece->to_k, k->first), to_v = from(a, piece->to_v, k->first);
     bl__steps keys = {a->width, 1}, values = {a->value_width, 1};
     a->rows->copy(k->count, a->width, to_k.data, to_k.steps.row, piece->scratch + plan->key_sums, keys,
-                  plan->key_scale);
+                  plan->key_scale, a->next);
     a->rows->copy(k->count, a->value_width, to_v.data, to_v.steps.row, piece->scratch + plan->value_sums,
-                  values, 1);
+                  values, 1, a->next);
 }
 
 /* One tile: adds to dk and dv of its keys, and to dq of its queries, which is not scaled yet. */
@@ -381,7 +390,7 @@ static void finish_queries(const struct plan *plan, const struct piece *piece)
             zero_rows(a, to_q, t.queries, a->width);
         else
             a->rows->copy(t.queries, a->width, to_q.data, to_q.steps.row, to_q.data, to_q.steps,
-                          plan->query_scale);
+                          plan->query_scale, a->next);
     }
 }
 

@@ -41,7 +41,7 @@ enum {
     CHUNK_LEAST = 48, /* ... but not fewer than this */
     WEIGHT_BYTES = 160 * 1024,
     ROWS_LEAST = 48, /* of a block, which has fewer than BL__ENTROPY_ROWS where they would have more bytes */
-    ROW_BYTES = 128 * 1024,
+    ROW_BYTES = 256 * 1024,
     LANE_BYTES = 64 /* lanes of a block fill such pieces, vectors of any set */
 };
 #define BLOCK_BYTES (10.0 * 1024 * 1024) /* of a block's powers, about */

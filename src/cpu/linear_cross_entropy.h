@@ -15,7 +15,7 @@ enum {
     BL__ENTROPY_DX,
     BL__ENTROPY_DW,
     BL__ENTROPY_DB,
-    BL__ENTROPY_ROWS = 128, /* of a block at most */
+    BL__ENTROPY_ROWS = 256, /* of a block at most */
     BL__ENTROPY_PARTS = 8,  /* of classes at most, and of rows */
     BL__ENTROPY_UNIT = 12   /* classes that a product takes at once, or twice as many as it does */
 };

@@ -6,6 +6,10 @@
  * sleeps too long misses the task and delays nobody. Threads that wait look again and again for a while, then
  * sleep.
  *
+ * Each worker begins with a run of parts of its own, and when that is through goes on with what others have
+ * left of theirs. Neighbouring parts mostly share memory, so they had better be one worker's, and those of
+ * the next task, if it is cut likewise, the same worker's again.
+ *
  * Helpers stay away from the CPU that the caller is on: a helper that is woken there waits until the caller
  * is through, which may take the kernel milliseconds to notice, as on virtual machines, whose halted CPUs do
  * not look idle. */
@@ -33,10 +37,17 @@ enum {
 #define ACTIVE ((uint64_t)(1 << ACTIVE_BITS) - 1)
 #define OPEN   ((uint64_t)1 << OPEN_SHIFT)
 
+/* Some parts of the task, one after the other; on a cache line of its own. */
+typedef struct run {
+    _Alignas(64) atomic_int_fast64_t next; /* the first that nobody has picked */
+    int64_t end;
+} run;
+
 typedef struct helper {
     bl__pool *pool;
     pthread_t thread;
     int worker;
+    run run; /* that it begins with */
 } helper;
 
 struct bl__pool {
@@ -49,12 +60,12 @@ struct bl__pool {
     pthread_cond_t begun, done;
     bl__task *task;
     const void *work;
-    int64_t parts;
+    int runs;           /* that the task is cut into: of as many workers */
     fenv_t environment; /* the caller's rounding mode and the like, which its helpers compute in */
+    run run;            /* that the caller begins with */
     /* Each on a cache line of its own. */
     _Alignas(64) atomic_uint_fast64_t state;
-    _Alignas(64) atomic_int_fast64_t next; /* the first part that nobody has picked */
-    _Alignas(64) atomic_int sleepers;      /* helpers that wait for `begun` */
+    _Alignas(64) atomic_int sleepers; /* helpers that wait for `begun` */
     atomic_bool caller_sleeps, stops;
     helper helpers[];
 };
@@ -109,11 +120,19 @@ static void wait_for_news(bl__pool *pool, uint64_t seen)
     pthread_mutex_unlock(&pool->mutex);
 }
 
+static run *run_of(bl__pool *pool, int worker)
+{
+    return worker == 0 ? &pool->run : &pool->helpers[worker - 1].run;
+}
+
 static void do_parts(bl__pool *pool, int worker)
 {
-    for (int64_t part;
-         (part = atomic_fetch_add_explicit(&pool->next, 1, memory_order_relaxed)) < pool->parts;)
-        pool->task(pool->work, part, worker);
+    for (int i = 0; i < pool->runs; i++) {
+        run *some = run_of(pool, (worker + i) % pool->runs);
+        for (int64_t part;
+             (part = atomic_fetch_add_explicit(&some->next, 1, memory_order_relaxed)) < some->end;)
+            pool->task(pool->work, part, worker);
+    }
 }
 
 /* Joins the task of the moment, where it is open to this worker, and returns its number. */
@@ -227,6 +246,23 @@ static void stay_away(bl__pool *pool)
 #endif
 }
 
+/* Where of so many parts the i-th of `runs` runs begins. */
+static int64_t share_of(int64_t parts, int i, int runs)
+{
+    return parts / runs * i + parts % runs * i / runs;
+}
+
+/* Cuts the task into a run for each worker that may join. */
+static void cut(bl__pool *pool, int threads, int64_t parts)
+{
+    pool->runs = threads <= pool->started ? threads : pool->started + 1;
+    for (int i = 0; i < pool->runs; i++) {
+        run *own = run_of(pool, i);
+        atomic_store_explicit(&own->next, share_of(parts, i, pool->runs), memory_order_relaxed);
+        own->end = share_of(parts, i + 1, pool->runs);
+    }
+}
+
 /* Opens the task to the helpers, and wakes them if they sleep. */
 static void begin(bl__pool *pool, int threads)
 {
@@ -268,9 +304,8 @@ void bl__pool_run(bl__pool *pool, int threads, int64_t parts, bl__task *task, co
         start(pool);
     pool->task = task;
     pool->work = work;
-    pool->parts = parts;
     fegetenv(&pool->environment);
-    atomic_store(&pool->next, 0);
+    cut(pool, threads, parts);
     stay_away(pool);
     begin(pool, threads);
     do_parts(pool, 0);

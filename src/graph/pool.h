@@ -1,5 +1,6 @@
 /* Private. A context's pool of threads: takes a task that is cut into parts, of which each thread picks one
- * after the other. Which thread takes which part is chance, so parts must not depend on each other. */
+ * after the other, mostly neighbours. Which thread takes which part is chance, so parts must not depend on
+ * each other. */
 #ifndef BOWLINE_GRAPH_POOL_H
 #define BOWLINE_GRAPH_POOL_H
 

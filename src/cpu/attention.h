@@ -26,20 +26,18 @@ typedef struct bl__heads {
 } bl__heads;
 
 /* Loops over matrices and rows of a tile, in one dtype. Elements of an operand are `step` apart; bools that
- * are `allows` allow a key. Functions that are told of heads ask the memory for the rows of the one that lies
- * so many further on. */
+ * are `allows` allow a key. Copies, turns and dots ask the memory for the head that lies beside, too. */
 typedef struct bl__attention_rows {
     /* A matrix times a factor, its columns side by side. */
     void (*copy)(int64_t rows, int64_t columns, void *to, int64_t to_row, const void *from, bl__steps steps,
-                 double factor, int heads);
+                 double factor);
     /* The matrix turned: rows of it become columns, side by side. */
-    void (*turn)(int64_t rows, int64_t columns, void *to, int64_t to_row, const void *from, bl__steps steps,
-                 int heads);
+    void (*turn)(int64_t rows, int64_t columns, void *to, int64_t to_row, const void *from, bl__steps steps);
     /* Whether no element is NaN or infinite. */
     bool (*finite)(int64_t rows, int64_t columns, const void *x, bl__steps steps);
     /* Of each row a . b - minus, the rows of a being contiguous. */
     void (*dots)(int64_t rows, int64_t columns, void *to, const void *a, const void *b, bl__steps steps,
-                 const void *minus, int64_t minus_step, int heads);
+                 const void *minus, int64_t minus_step);
     /* Adds a mask to scores; what it forbids becomes the lowest number, which no score lies below. Gives how
      * many it allows. */
     int64_t (*mask)(int64_t n, void *scores, const void *mask, int64_t step);
@@ -63,7 +61,6 @@ typedef struct bl__attention {
     bool masked, bools, allows; /* whether there is a mask, whether of bools, and which of them allow */
     int64_t offset;             /* of causal, in -queries .. keys */
     size_t bytes;               /* of an element */
-    int next;                   /* heads from one to the next that a worker does, about */
     int64_t query_tile, key_tile;
     int64_t score_row; /* from one row of a tile of scores, or of turned keys, to the next: not a power of
                           two, so that a column does not fall on a few sets of the cache */

@@ -240,7 +240,7 @@ static void load_queries(const struct plan *plan, const bl__score_tile *t, char 
     bl__attention_factor y = bl__attention_part(a, &plan->result, t->batch, t->head, row),
                          h = bl__attention_part(a, &plan->of_sum, t->batch, t->head, row);
     a->rows->dots(n, a->value_width, scratch + plan->offsets, scratch + plan->cotangents, y.data, y.steps,
-                  h.data, h.steps.row, a->next);
+                  h.data, h.steps.row);
 }
 
 /* A tile of keys. */
@@ -280,9 +280,9 @@ static void store_keys(const struct plan *plan, const struct piece *piece, const
     bl__attention_factor to_k = from(a, piece->to_k, k->first), to_v = from(a, piece->to_v, k->first);
     bl__steps keys = {a->width, 1}, values = {a->value_width, 1};
     a->rows->copy(k->count, a->width, to_k.data, to_k.steps.row, piece->scratch + plan->key_sums, keys,
-                  plan->key_scale, a->next);
+                  plan->key_scale);
     a->rows->copy(k->count, a->value_width, to_v.data, to_v.steps.row, piece->scratch + plan->value_sums,
-                  values, 1, a->next);
+                  values, 1);
 }
 
 /* One tile: adds to dk and dv of its keys, and to dq of its queries, which is not scaled yet. */
@@ -390,7 +390,7 @@ static void finish_queries(const struct plan *plan, const struct piece *piece)
             zero_rows(a, to_q, t.queries, a->width);
         else
             a->rows->copy(t.queries, a->width, to_q.data, to_q.steps.row, to_q.data, to_q.steps,
-                          plan->query_scale, a->next);
+                          plan->query_scale);
     }
 }
 

@@ -18,13 +18,12 @@ enum {
 #define PREFETCH(address) (void)(address)
 #endif
 
-/* Asks for as much as a row has, so many times that behind where it begins, to be read or written. Where
- * heads lie side by side, that is a row of the head that the worker is to do next; no processor guesses it,
- * as rows are far apart. */
-static inline void ask(const void *row, size_t bytes, int heads)
+/* Asks for as much as a row has behind it, to be read or written. Where heads lie side by side, that is a row
+ * of the head that the worker is to do next; no processor guesses it, as rows are far apart. */
+static inline void ask(const void *row, size_t bytes)
 {
     for (size_t i = 0; i < bytes; i += LINE)
-        PREFETCH((const char *)row + (size_t)heads * bytes + i);
+        PREFETCH((const char *)row + bytes + i);
 }
 
 #define FORBIDDEN_f32(mask) ((mask) == -(float)INFINITY)
@@ -32,15 +31,15 @@ static inline void ask(const void *row, size_t bytes, int heads)
 
 #define ROWS(name, type, lowest)                                                                           \
     static void copy_##name(int64_t rows, int64_t columns, void *to, int64_t to_row, const void *from,     \
-                            bl__steps steps, double by, int heads)                                         \
+                            bl__steps steps, double by)                                                    \
     {                                                                                                      \
         const type factor = (type)by;                                                                      \
         for (int64_t r = 0; r < rows; r++) {                                                               \
             type *y = (type *)to + r * to_row;                                                             \
             const type *x = (const type *)from + r * steps.row;                                            \
             int64_t c = 0, whole = steps.column == 1 ? columns - columns % BL__LANES_##name : 0;           \
-            ask(x, (size_t)whole * sizeof(type), heads);                                                   \
-            ask(y, (size_t)whole * sizeof(type), heads);                                                   \
+            ask(x, (size_t)whole * sizeof(type));                                                          \
+            ask(y, (size_t)whole * sizeof(type));                                                          \
             for (; c < whole; c += BL__LANES_##name)                                                       \
                 bl__store_##name(y + c, BL__LANES_##name,                                                  \
                                  bl__load_##name(x + c, BL__LANES_##name) * bl__splat_##name(factor));     \
@@ -50,23 +49,17 @@ static inline void ask(const void *row, size_t bytes, int heads)
     }                                                                                                      \
                                                                                                            \
     static void turn_##name(int64_t rows, int64_t columns, void *to, int64_t to_row, const void *from,     \
-                            bl__steps steps, int heads)                                                    \
+                            bl__steps steps)                                                               \
     {                                                                                                      \
-        const int64_t lanes = BL__TURNED_##name;                                                           \
         type *y = to;                                                                                      \
-        int64_t r = 0;                                                                                     \
-        for (; r + lanes <= rows && steps.column == 1; r += lanes) {                                       \
+        for (int64_t r = 0; r < rows && steps.column == 1; r += BL__TURNED_##name) {                       \
             const type *x = (const type *)from + r * steps.row;                                            \
-            int64_t c = 0;                                                                                 \
-            for (int64_t i = 0; i < lanes; i++)                                                            \
-                ask(x + i * steps.row, (size_t)columns * sizeof(type), heads);                             \
-            for (; c + lanes <= columns; c += lanes)                                                       \
-                bl__turn_##name(x + c, steps.row, y + c * to_row + r, to_row);                             \
-            for (; c < columns; c++)                                                                       \
-                for (int64_t i = 0; i < lanes; i++)                                                        \
-                    y[c * to_row + r + i] = x[i * steps.row + c];                                          \
+            int64_t some = rows - r < BL__TURNED_##name ? rows - r : BL__TURNED_##name;                    \
+            for (int64_t i = 0; i < some; i++)                                                             \
+                ask(x + i * steps.row, (size_t)columns * sizeof(type));                                    \
+            bl__turn_rows_##name(some, columns, x, steps.row, y + r, to_row);                              \
         }                                                                                                  \
-        for (; r < rows; r++)                                                                              \
+        for (int64_t r = 0; r < rows && steps.column != 1; r++)                                            \
             for (int64_t c = 0; c < columns; c++)                                                          \
                 y[c * to_row + r] = ((const type *)from)[r * steps.row + c * steps.column];                \
     }                                                                                                      \
@@ -93,7 +86,7 @@ static inline void ask(const void *row, size_t bytes, int heads)
     }                                                                                                      \
                                                                                                            \
     static void dots_##name(int64_t rows, int64_t columns, void *to, const void *left, const void *right,  \
-                            bl__steps steps, const void *minus, int64_t minus_step, int heads)             \
+                            bl__steps steps, const void *minus, int64_t minus_step)                        \
     {                                                                                                      \
         enum {                                                                                             \
             VECTORS = 16 / BL__LANES_##name                                                                \
@@ -102,7 +95,7 @@ static inline void ask(const void *row, size_t bytes, int heads)
         for (int64_t r = 0; r < rows; r++) {                                                               \
             const type *a = (const type *)left + r * columns, *b = (const type *)right + r * steps.row;    \
             bl__vector_##name sum[VECTORS];                                                                \
-            ask(b, (size_t)columns * sizeof(type), heads);                                                 \
+            ask(b, (size_t)columns * sizeof(type));                                                        \
             for (int v = 0; v < (int)VECTORS; v++)                                                         \
                 sum[v] = bl__splat_##name(0);                                                              \
             for (int64_t c = 0; c < columns; c += 16, a += 16, b += 16 * steps.column) {                   \

@@ -63,7 +63,6 @@ bl_status bl__attention_init(bl__attention *a, const bl__call *call, const bl__o
                          .causal = attributes->causal != 0,
                          .offset = attributes->causal_offset,
                          .f64 = q->dtype == BL_F64,
-                         .next = call->environment->threads,
                          .bytes = bl_dtype_size((bl_dtype)q->dtype)};
     for (int d = 0; d < a->batch_rank; d++) {
         a->batch[d] = out->size[d];
@@ -132,7 +131,7 @@ bl__attention_factor bl__attention_part(const bl__attention *a, const bl__heads 
 void bl__attention_copy(const bl__attention *a, void *to, bl__attention_factor from, int64_t rows,
                         int64_t columns, double factor)
 {
-    a->rows->copy(rows, columns, to, columns, from.data, from.steps, factor, a->next);
+    a->rows->copy(rows, columns, to, columns, from.data, from.steps, factor);
 }
 
 bl__attention_factor bl__attention_turn(const bl__attention *a, bl__attention_factor rows, int64_t count,
@@ -140,7 +139,7 @@ bl__attention_factor bl__attention_turn(const bl__attention *a, bl__attention_fa
 {
     if (!a->packed)
         return (bl__attention_factor){rows.data, {rows.steps.column, rows.steps.row}};
-    a->rows->turn(count, width, room, a->score_row, rows.data, rows.steps, a->next);
+    a->rows->turn(count, width, room, a->score_row, rows.data, rows.steps);
     return (bl__attention_factor){room, {a->score_row, 1}};
 }
 

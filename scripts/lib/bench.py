@@ -19,6 +19,7 @@ PAGE_MARKS = ("<!-- tables: written by scripts/bench --page -->", "<!-- end of t
 
 GEMM_SIDE = 1024
 COPY_BYTES = 256 << 20
+LEAST_STEPS, MOST_STEPS = 5, 2000  # of a round: a step that finds the caches full of another process's is one of several
 BITS_THREADS = (1, 2, 3, 4, 8)
 THREADS_CASES = ("mlp", "gpt")
 CASES = ("weight_tying", "rerecord", "tiny_mlp", "chain", "elementwise", "mlp", "gpt", "tied_head", "lstm", "conv")
@@ -55,9 +56,9 @@ class Process:
         self.empty_bytes = self.memory("VmRSS")
         self.ask("make")
 
-    def settle(self, goal, most):
-        """Warms up, keeps the first two losses, and finds how many steps take `goal` seconds: at most `most`.
-        Returns the seconds of a round."""
+    def settle(self, goal, least, most):
+        """Warms up, keeps the first two losses, and finds how many steps take `goal` seconds, between `least` and
+        `most`. Returns the seconds of a round."""
         self.ask("run 1")
         self.losses = [self.ask("loss")]
         taken = self.ask("run 1")
@@ -65,8 +66,9 @@ class Process:
         while taken < goal / 2 and self.steps < most:
             self.steps = min(most, self.steps * 4)
             taken = self.ask("run %d" % self.steps)
-        self.steps = max(1, min(most, int(goal * self.steps / taken)))
-        return max(taken, goal)
+        each = taken / self.steps
+        self.steps = max(least, min(most, int(goal / each)))
+        return self.steps * each
 
     def round(self):
         self.seconds.append(self.ask("run %d" % self.steps) / self.steps)
@@ -98,7 +100,8 @@ class Limits(Process):
         self.gemm, self.copy, self.vectors = [], [], []
 
     def round(self):
-        self.gemm.append(self.ask("gemm %d %d %d %d 1 1" % ((self.threads,) + (GEMM_SIDE,) * 3)))
+        for _ in range(LEAST_STEPS):
+            self.gemm.append(self.ask("gemm %d %d %d %d 1 1" % ((self.threads,) + (GEMM_SIDE,) * 3)))
         self.copy.append(self.ask("copy %d %d" % (self.threads, COPY_BYTES)))
         if self.math:
             self.vectors.append(self.ask("math %d %d" % (self.threads, self.math)))
@@ -158,6 +161,7 @@ class Bench:
         if options.cpu_time:
             os.environ["BENCH_CPU_TIME"] = "1"
         self.goal = 0.02 if options.quick else 0.1
+        self.least_steps = 1 if options.quick else LEAST_STEPS
         self.rounds = 3 if options.quick else 11
         self.longest = 10 if options.quick else 90
         self.bits_runs = options.bits or (2 if options.quick else 20)
@@ -182,7 +186,7 @@ class Bench:
             process.begin()
         info = mine.ask("info")
         limits = Limits(self.threads, int(info["math"]))
-        turn = sum(process.settle(self.goal, 2000) for _, process in named)
+        turn = sum(process.settle(self.goal, self.least_steps, MOST_STEPS) for _, process in named)
         agree(case, named)
         for _ in range(max(3, min(self.rounds, int(self.longest / turn)))):
             for _, process in named:
@@ -234,7 +238,7 @@ class Bench:
             process.begin()
         products = one.ask("info")["products"]
         limits = Limits(1, 0)
-        turn = sum(process.settle(self.goal, 2000) for process in (one, two))
+        turn = sum(process.settle(self.goal, self.least_steps, MOST_STEPS) for process in (one, two))
         blis = {1: [], 2: []}
         for _ in range(max(3, min(self.rounds, int(self.longest / turn)))):
             one.round()

@@ -264,15 +264,17 @@ static void find_shifts(const bl__call *call, bl__entropy_block *b)
     }
 }
 
-/* A part of the classes, or after them of the rows, of which some are done while the last classes are. */
+/* A part of the classes, or of the rows: in turn, where both are wanted, so that a thread that does a run of
+ * parts has as many of each. */
 static void flow_or_finish(const bl__call *call, const void *work, int64_t part, int worker)
 {
     const bl__entropy_block *b = work;
-    int64_t flows = b->plan->keeps_powers ? b->plan->parts : 0;
-    if (part < flows)
-        bl__entropy_flow(call, b, part, worker);
+    bool flows = b->plan->keeps_powers, finishes = b->plan->wants_dx;
+    int64_t which = flows && finishes ? part / 2 : part;
+    if (flows && (!finishes || part % 2 == 0))
+        bl__entropy_flow(call, b, which, worker);
     else
-        bl__entropy_finish(call, b, part - flows);
+        bl__entropy_finish(call, b, which);
 }
 
 /* The gradients of a block whose losses are known. */
@@ -281,9 +283,8 @@ static void flow(const bl__call *call, bl__entropy_block *b)
     const bl__entropy_plan *plan = b->plan;
     if (plan->smooths && plan->keeps_powers)
         find_shifts(call, b);
-    int64_t parts = (plan->keeps_powers ? plan->parts : 0) + (plan->wants_dx ? BL__ENTROPY_PARTS : 0);
-    if (parts > 0)
-        bl__parallel(call, plan->pays, parts, flow_or_finish, b);
+    int64_t kinds = plan->keeps_powers + plan->wants_dx;
+    bl__parallel(call, plan->pays, kinds * plan->parts, flow_or_finish, b);
 }
 
 static int64_t count_rows(const bl__call *call)

@@ -16,7 +16,7 @@ enum {
     BL__ENTROPY_DW,
     BL__ENTROPY_DB,
     BL__ENTROPY_ROWS = 256, /* of a block at most */
-    BL__ENTROPY_PARTS = 8,  /* of classes at most, and of rows */
+    BL__ENTROPY_PARTS = 8,  /* of classes at most, and of a block's rows */
     BL__ENTROPY_UNIT = 12   /* classes that a product takes at once, or twice as many as it does */
 };
 
@@ -92,8 +92,8 @@ typedef struct bl__entropy_block {
  * become dx is summed. */
 void bl__entropy_raise(const bl__call *call, const void *work, int64_t part, int worker);
 
-/* When all pieces have their factors: a part of the block's powers is added to dw and db; and dx of one of
- * BL__ENTROPY_PARTS parts of its rows goes to where it belongs. */
+/* When all pieces have their factors: a part of the block's powers is added to dw and db; and dx of a part
+ * of its rows goes to where it belongs. */
 void bl__entropy_flow(const bl__call *call, const bl__entropy_block *b, int64_t part, int worker);
 void bl__entropy_finish(const bl__call *call, const bl__entropy_block *b, int64_t part);
 

@@ -128,7 +128,7 @@ static void finish_dx(const bl__call *call, const bl__entropy_block *b, int64_t 
 
 void bl__entropy_finish(const bl__call *call, const bl__entropy_block *b, int64_t part)
 {
-    int64_t end = (part + 1) * b->count / BL__ENTROPY_PARTS;
-    for (int64_t r = part * b->count / BL__ENTROPY_PARTS; r < end; r++)
+    int64_t end = (part + 1) * b->count / b->plan->parts;
+    for (int64_t r = part * b->count / b->plan->parts; r < end; r++)
         finish_dx(call, b, r);
 }

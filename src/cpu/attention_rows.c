@@ -95,7 +95,8 @@ static inline void ask(const void *row, size_t bytes)
         for (int64_t r = 0; r < rows; r++) {                                                               \
             const type *a = (const type *)left + r * columns, *b = (const type *)right + r * steps.row;    \
             bl__vector_##name sum[VECTORS];                                                                \
-            ask(b, (size_t)columns * sizeof(type));                                                        \
+            if (steps.column == 1)                                                                         \
+                ask(b, (size_t)columns * sizeof(type));                                                    \
             for (int v = 0; v < (int)VECTORS; v++)                                                         \
                 sum[v] = bl__splat_##name(0);                                                              \
             for (int64_t c = 0; c < columns; c += 16, a += 16, b += 16 * steps.column) {                   \

@@ -17,7 +17,7 @@ enum {
     BL__ENTROPY_DB,
     BL__ENTROPY_ROWS = 256, /* of a block at most */
     BL__ENTROPY_PARTS = 8,  /* of classes at most, and of a block's rows */
-    BL__ENTROPY_UNIT = 12   /* classes that a product takes at once, or twice as many as it does */
+    BL__ENTROPY_UNIT = 12   /* classes: twice the rows of the widest tiles, so that these leave no rest */
 };
 
 /* Of one row in one part. */
@@ -64,7 +64,7 @@ typedef struct bl__entropy_plan {
     const bl__entropy_functions *f;
     size_t bytes;
     int64_t rows, width, classes;
-    int64_t block, chunk, chunks, parts;
+    int64_t block, chunk, chunks, parts; /* rows of a block, classes of a chunk: at most */
     bool wants_dx, wants_dw, wants_db, keeps_powers;
     bool biased, weighted, smooths;
     bool pays;

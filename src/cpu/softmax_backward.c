@@ -4,7 +4,8 @@
  *     log_softmax_backward(g, y)   = g - exp(y) sum g
  *     cross_entropy_backward(x, t, c) = c (softmax(x) - one_hot(t)), 0 in rows whose target does not count
  *
- * Sums are taken in f64, of products in the type, element i in lane i mod BL__SUMS. */
+ * Sums are taken in f64, of products in the type, element i in lane i mod BL__SUMS; they begin at 0, so that
+ * none is -0. */
 #include "bowline/ops.h"
 #include "cpu/flops.h"
 #include "cpu/indices.h"
@@ -37,87 +38,87 @@ struct plan {
     size_t bytes;
 };
 
-#define ROW_FUNCTIONS(name, type)                                                                       \
-    static double product_sum_##name(int64_t n, const type *a, const type *b)                           \
-    {                                                                                                   \
-        double sum[BL__SUMS] = {0};                                                                     \
-        int64_t i = 0;                                                                                  \
-        for (; i + BL__SUMS <= n; i += BL__SUMS)                                                        \
-            for (int k = 0; k < BL__SUMS; k++)                                                          \
-                sum[k] += (double)(a[i + k] * (b ? b[i + k] : 1));                                      \
-        for (int k = 0; i < n; i++, k++)                                                                \
-            sum[k] += (double)(a[i] * (b ? b[i] : 1));                                                  \
-        bl__vector_f64 sums[BL__SUMS / BL__LANES_f64];                                                  \
-        memcpy(sums, sum, sizeof(sums));                                                                \
-        return bl__sum_of_16_f64(sums);                                                                 \
-    }                                                                                                   \
-                                                                                                        \
-    static void load_row_##name(int64_t n, const type *x, bl__vector_##name *row)                       \
-    {                                                                                                   \
-        for (int64_t i = 0, v = 0; i < BL__SUMS; i += BL__LANES_##name, v++)                            \
-            row[v] = i < n ? bl__load_##name(x + i, n - i) : bl__splat_##name(0);                       \
-    }                                                                                                   \
-                                                                                                        \
-    static void short_softmax_backward_##name(int64_t rows, int64_t n, type *dx, const type *g,         \
-                                              const type *y)                                            \
-    {                                                                                                   \
-        for (int64_t r = 0; r < rows; r += TOGETHER) {                                                  \
-            int64_t some = rows - r < TOGETHER ? rows - r : TOGETHER;                                   \
-            bl__vector_##name gs[TOGETHER][BL__SUMS / BL__LANES_##name];                                \
-            bl__vector_##name ys[TOGETHER][BL__SUMS / BL__LANES_##name];                                \
-            bl__vector_##name products[BL__SUMS / BL__LANES_##name];                                    \
-            for (int64_t k = 0; k < some; k++) {                                                        \
-                load_row_##name(n, g + (r + k) * n, gs[k]);                                             \
-                load_row_##name(n, y + (r + k) * n, ys[k]);                                             \
-            }                                                                                           \
-            for (int64_t k = 0; k < some; k++) {                                                        \
-                for (int v = 0; v < BL__SUMS / BL__LANES_##name; v++)                                   \
-                    products[v] = gs[k][v] * ys[k][v];                                                  \
-                bl__vector_##name mean = bl__splat_##name((type)bl__sum_of_16_##name(products));        \
-                for (int64_t i = 0, v = 0; i < n; i += BL__LANES_##name, v++)                           \
-                    bl__store_##name(dx + (r + k) * n + i, n - i, ys[k][v] * (gs[k][v] - mean));        \
-            }                                                                                           \
-        }                                                                                               \
-    }                                                                                                   \
-                                                                                                        \
-    static void softmax_backward_##name(int64_t rows, int64_t n, void *out, const void *cotangent,      \
-                                        const void *value, bl__tile exp_tile)                           \
-    {                                                                                                   \
-        const type *g = cotangent, *y = value;                                                          \
-        type *dx = out;                                                                                 \
-        (void)exp_tile;                                                                                 \
-        if (n <= BL__SUMS) {                                                                            \
-            short_softmax_backward_##name(rows, n, dx, g, y);                                           \
-            return;                                                                                     \
-        }                                                                                               \
-        for (int64_t r = 0; r < rows; r++, g += n, y += n, dx += n) {                                   \
-            type mean = (type)product_sum_##name(n, g, y);                                              \
-            BL__EACH_ALONE                                                                              \
-            for (int64_t i = 0; i < n; i++)                                                             \
-                dx[i] = y[i] * (g[i] - mean);                                                           \
-        }                                                                                               \
-    }                                                                                                   \
-                                                                                                        \
-    static void log_softmax_backward_##name(int64_t rows, int64_t n, void *out, const void *cotangent,  \
-                                            const void *value, bl__tile exp_tile)                       \
-    {                                                                                                   \
-        const type *g = cotangent;                                                                      \
-        type *dx = out;                                                                                 \
-        exp_tile(rows *n, dx, &value, NULL);                                                            \
-        for (int64_t r = 0; r < rows; r++, g += n, dx += n) {                                           \
-            type total = (type)product_sum_##name(n, g, NULL);                                          \
-            BL__EACH_ALONE                                                                              \
-            for (int64_t i = 0; i < n; i++)                                                             \
-                dx[i] = g[i] - dx[i] * total;                                                           \
-        }                                                                                               \
-    }                                                                                                   \
-                                                                                                        \
-    static void cross_entropy_backward_##name(int64_t n, void *out, const void *logits, int64_t target, \
-                                              double share)                                             \
-    {                                                                                                   \
-        type *dx = out, most, c = (type)share, sum = (type)bl__power_sum_##name(n, logits, dx, &most);  \
-        for (int64_t i = 0; i < n; i++)                                                                 \
-            dx[i] = (dx[i] / sum - (type)(i == target)) * c;                                            \
+#define ROW_FUNCTIONS(name, type)                                                                        \
+    static double product_sum_##name(int64_t n, const type *a, const type *b)                            \
+    {                                                                                                    \
+        double sum[BL__SUMS] = {0};                                                                      \
+        int64_t i = 0;                                                                                   \
+        for (; i + BL__SUMS <= n; i += BL__SUMS)                                                         \
+            for (int k = 0; k < BL__SUMS; k++)                                                           \
+                sum[k] += (double)(a[i + k] * (b ? b[i + k] : 1));                                       \
+        for (int k = 0; i < n; i++, k++)                                                                 \
+            sum[k] += (double)(a[i] * (b ? b[i] : 1));                                                   \
+        bl__vector_f64 sums[BL__SUMS / BL__LANES_f64];                                                   \
+        memcpy(sums, sum, sizeof(sums));                                                                 \
+        return bl__sum_of_16_f64(sums);                                                                  \
+    }                                                                                                    \
+                                                                                                         \
+    static void load_row_##name(int64_t n, const type *x, bl__vector_##name *row)                        \
+    {                                                                                                    \
+        for (int64_t i = 0, v = 0; i < BL__SUMS; i += BL__LANES_##name, v++)                             \
+            row[v] = i < n ? bl__load_##name(x + i, n - i) : bl__splat_##name(0);                        \
+    }                                                                                                    \
+                                                                                                         \
+    static void short_softmax_backward_##name(int64_t rows, int64_t n, type *dx, const type *g,          \
+                                              const type *y)                                             \
+    {                                                                                                    \
+        for (int64_t r = 0; r < rows; r += TOGETHER) {                                                   \
+            int64_t some = rows - r < TOGETHER ? rows - r : TOGETHER;                                    \
+            bl__vector_##name gs[TOGETHER][BL__SUMS / BL__LANES_##name];                                 \
+            bl__vector_##name ys[TOGETHER][BL__SUMS / BL__LANES_##name];                                 \
+            bl__vector_##name products[BL__SUMS / BL__LANES_##name];                                     \
+            for (int64_t k = 0; k < some; k++) {                                                         \
+                load_row_##name(n, g + (r + k) * n, gs[k]);                                              \
+                load_row_##name(n, y + (r + k) * n, ys[k]);                                              \
+            }                                                                                            \
+            for (int64_t k = 0; k < some; k++) {                                                         \
+                for (int v = 0; v < BL__SUMS / BL__LANES_##name; v++)                                    \
+                    products[v] = gs[k][v] * ys[k][v];                                                   \
+                bl__vector_##name mean = bl__splat_##name((type)(bl__sum_of_16_##name(products) + 0.0)); \
+                for (int64_t i = 0, v = 0; i < n; i += BL__LANES_##name, v++)                            \
+                    bl__store_##name(dx + (r + k) * n + i, n - i, ys[k][v] * (gs[k][v] - mean));         \
+            }                                                                                            \
+        }                                                                                                \
+    }                                                                                                    \
+                                                                                                         \
+    static void softmax_backward_##name(int64_t rows, int64_t n, void *out, const void *cotangent,       \
+                                        const void *value, bl__tile exp_tile)                            \
+    {                                                                                                    \
+        const type *g = cotangent, *y = value;                                                           \
+        type *dx = out;                                                                                  \
+        (void)exp_tile;                                                                                  \
+        if (n <= BL__SUMS) {                                                                             \
+            short_softmax_backward_##name(rows, n, dx, g, y);                                            \
+            return;                                                                                      \
+        }                                                                                                \
+        for (int64_t r = 0; r < rows; r++, g += n, y += n, dx += n) {                                    \
+            type mean = (type)product_sum_##name(n, g, y);                                               \
+            BL__EACH_ALONE                                                                               \
+            for (int64_t i = 0; i < n; i++)                                                              \
+                dx[i] = y[i] * (g[i] - mean);                                                            \
+        }                                                                                                \
+    }                                                                                                    \
+                                                                                                         \
+    static void log_softmax_backward_##name(int64_t rows, int64_t n, void *out, const void *cotangent,   \
+                                            const void *value, bl__tile exp_tile)                        \
+    {                                                                                                    \
+        const type *g = cotangent;                                                                       \
+        type *dx = out;                                                                                  \
+        exp_tile(rows *n, dx, &value, NULL);                                                             \
+        for (int64_t r = 0; r < rows; r++, g += n, dx += n) {                                            \
+            type total = (type)product_sum_##name(n, g, NULL);                                           \
+            BL__EACH_ALONE                                                                               \
+            for (int64_t i = 0; i < n; i++)                                                              \
+                dx[i] = g[i] - dx[i] * total;                                                            \
+        }                                                                                                \
+    }                                                                                                    \
+                                                                                                         \
+    static void cross_entropy_backward_##name(int64_t n, void *out, const void *logits, int64_t target,  \
+                                              double share)                                              \
+    {                                                                                                    \
+        type *dx = out, most, c = (type)share, sum = (type)bl__power_sum_##name(n, logits, dx, &most);   \
+        for (int64_t i = 0; i < n; i++)                                                                  \
+            dx[i] = (dx[i] / sum - (type)(i == target)) * c;                                             \
     }
 
 ROW_FUNCTIONS(f32, float)

@@ -47,7 +47,7 @@ typedef struct helper {
     bl__pool *pool;
     pthread_t thread;
     int worker;
-    run run; /* that it begins with */
+    run own; /* that it begins with */
 } helper;
 
 struct bl__pool {
@@ -60,9 +60,9 @@ struct bl__pool {
     pthread_cond_t begun, done;
     bl__task *task;
     const void *work;
-    int runs;           /* that the task is cut into: of as many workers */
+    int runs;           /* that the task is cut into, one for each worker that may join */
     fenv_t environment; /* the caller's rounding mode and the like, which its helpers compute in */
-    run run;            /* that the caller begins with */
+    run own;            /* that the caller begins with */
     /* Each on a cache line of its own. */
     _Alignas(64) atomic_uint_fast64_t state;
     _Alignas(64) atomic_int sleepers; /* helpers that wait for `begun` */
@@ -122,7 +122,7 @@ static void wait_for_news(bl__pool *pool, uint64_t seen)
 
 static run *run_of(bl__pool *pool, int worker)
 {
-    return worker == 0 ? &pool->run : &pool->helpers[worker - 1].run;
+    return worker == 0 ? &pool->own : &pool->helpers[worker - 1].own;
 }
 
 static void do_parts(bl__pool *pool, int worker)

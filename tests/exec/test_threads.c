@@ -116,19 +116,23 @@ Test(threads, reductions)
     }
 }
 
-/* Blocks of rows and chunks of classes, several of each. */
+/* Blocks of rows and chunks of classes, several of each, and fewer chunks than parts. */
 Test(threads, linear_and_cross_entropy)
 {
-    bl_tensor *x = noise("x", BL_SHAPE(400, 48)), *w = noise("w", BL_SHAPE(3001, 48)),
-              *b = noise("b", BL_SHAPE(3001));
-    bl_tensor *inputs[] = {x, w, b}, *outputs[4];
-    int64_t classes[400];
-    for (int i = 0; i < 400; i++)
-        classes[i] = i % 7 == 2 ? -100 : i * 7919 % 3001;
-    outputs[0] = bl_linear_cross_entropy(x, w, b, bl_constant(graph, BL_I64, BL_SHAPE(400), classes));
-    cr_assert_eq(bl_grad(outputs, 1, NULL, inputs, 3, outputs + 1), BL_OK);
-    expect_same_bits(inputs, 3, outputs, 4);
-    expect_same_bits(inputs, 3, outputs, 1);
+    static const int64_t sizes[] = {3001, 1153, 600};
+    int64_t classes[600];
+    for (int i = 0; i < 3; i++) {
+        bl_graph_reset(graph);
+        bl_tensor *x = noise("x", BL_SHAPE(600, 48)), *w = noise("w", BL_SHAPE(sizes[i], 48)),
+                  *b = noise("b", BL_SHAPE(sizes[i]));
+        bl_tensor *inputs[] = {x, w, b}, *outputs[4];
+        for (int r = 0; r < 600; r++)
+            classes[r] = r % 7 == 2 ? -100 : r * 7919 % sizes[i];
+        outputs[0] = bl_linear_cross_entropy(x, w, b, bl_constant(graph, BL_I64, BL_SHAPE(600), classes));
+        cr_assert_eq(bl_grad(outputs, 1, NULL, inputs, 3, outputs + 1), BL_OK);
+        expect_same_bits(inputs, 3, outputs, 4);
+        expect_same_bits(inputs, 3, outputs, 1);
+    }
 }
 
 /* Rows in blocks: forward and back. */

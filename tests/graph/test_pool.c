@@ -65,6 +65,8 @@ Test(pool, every_part_is_done_once)
         cr_assert_eq(bl__pool_threads(pool), threads);
         for (int i = 0; i < 200; i++)
             cr_assert_geq(run_task(pool, 1 + i % threads, (int64_t)(i * 7) % (PARTS + 1)), 0);
+        for (int i = 0; i < 50; i++) /* more than it has */
+            cr_assert_geq(run_task(pool, threads + 1 + i % 3, (int64_t)(i * 7) % (PARTS + 1)), 0);
         bl__pool_free(pool);
     }
     cr_assert_geq(run_task(NULL, 4, PARTS), 0, "no pool: the caller does it");

@@ -112,6 +112,25 @@ Test(linear_cross_entropy, is_linear_and_cross_entropy)
     }
 }
 
+/* Rows about where a block ends, and classes about where there is a chunk, or a part, more. */
+Test(linear_cross_entropy, any_numbers_of_rows_and_classes)
+{
+    static const int64_t rows[] = {1, 17, 255, 257, 513}, classes[] = {1, 11, 49, 145, 385, 1009, 1153};
+    for (int i = 0; i < 5 * 7; i++) {
+        bl_graph_reset(graph);
+        int64_t n = rows[i % 5], count = classes[i / 5], width = i % 3 ? 3 : 65;
+        bl_dtype dtype = i % 2 ? BL_F32 : BL_F64;
+        bl_tensor *wrt[] = {numbers(dtype, BL_SHAPE(n, width), 0), numbers(dtype, BL_SHAPE(count, width), 1),
+                            numbers(dtype, BL_SHAPE(count), 3)};
+        bl_tensor *hot = targets(BL_SHAPE(n), count), *fused[4], *recorded[4];
+        differentiate(bl_linear_cross_entropy(wrt[0], wrt[1], wrt[2], hot), wrt, fused);
+        bl_graph_set_rewriting(graph, false);
+        differentiate(bl_cross_entropy(bl_linear(wrt[0], wrt[1], wrt[2]), hot), wrt, recorded);
+        expect_alike(fused, recorded, 4, dtype == BL_F32 ? 2e-5 : 1e-12);
+        bl_graph_set_rewriting(graph, true);
+    }
+}
+
 /* A cotangent of 1 is what the gradients were computed for; another one counts, whatever made it. */
 Test(linear_cross_entropy, cotangents)
 {

@@ -45,6 +45,26 @@ Test(softmax, derivatives)
            0.6982013790037908, 0.509197130562411, 0.36351489523872876, -0.6982013790037908);
 }
 
+/* The derivative as its formula has it, in rows of fewer and more elements than any vector has. */
+Test(softmax, derivatives_in_rows_of_any_length)
+{
+    double values[7 * 40];
+    for (int i = 0; i < 7 * 40; i++)
+        values[i] = sin((double)i * 1.7);
+    for (int64_t n = 1; n <= 40; n++) {
+        for (int64_t rows = 1; rows <= 7; rows++) {
+            bl_dtype dtype = (n + rows) % 2 ? BL_F32 : BL_F64;
+            bl_graph_reset(graph);
+            bl_tensor *w = bl_cast(bl_constant(graph, BL_F64, BL_SHAPE(rows, n), values), dtype);
+            bl_tensor *x = bl_mul_scalar(w, 3), *y = bl_softmax(x, 1), *product = bl_mul(y, w);
+            bl_tensor *mean = bl_sum(product, BL_AXES(1), true);
+            bl_tensor *off = bl_sub(bl_gradient(product, x), bl_mul(y, bl_sub(w, mean)));
+            EXPECT_NEAR(bl_cast(bl_max(bl_abs(off), BL_ALL_AXES, false), BL_F64),
+                        dtype == BL_F32 ? 3e-7 : 1e-15, 0);
+        }
+    }
+}
+
 Test(softmax, special_values)
 {
     EXPECT(bl_softmax(REAL(BL_SHAPE(2), 1000, 1000), 0), 0.5, 0.5);

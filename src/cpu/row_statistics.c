@@ -151,9 +151,9 @@ static struct log_sum join(struct log_sum a, struct log_sum b)
     static void largest_columns_##name(int64_t n, int64_t step, int64_t columns, const type *x, type *most) \
     {                                                                                                       \
         bl__vector_##name row[BL__COLUMNS / BL__LANES_##name], largest[BL__COLUMNS / BL__LANES_##name];     \
-        bl__load_short_##name(columns, x, largest);                                                         \
+        bl__load_short_##name(columns, x, (type)-INFINITY, largest);                                        \
         for (int64_t i = 1; i < n; i++) {                                                                   \
-            bl__load_short_##name(columns, x + i * step, row);                                              \
+            bl__load_short_##name(columns, x + i * step, (type)-INFINITY, row);                             \
             for (int v = 0; v < BL__COLUMNS / BL__LANES_##name; v++)                                        \
                 largest[v] = bl__max_##name(row[v], largest[v]);                                            \
         }                                                                                                   \
@@ -169,7 +169,7 @@ static struct log_sum join(struct log_sum a, struct log_sum b)
         type powers[BL__COLUMNS];                                                                           \
         memcpy(away, shift, sizeof(away));                                                                  \
         for (int64_t i = 0; i < n; i++) {                                                                   \
-            bl__load_short_##name(columns, x + i * step, row);                                              \
+            bl__load_short_##name(columns, x + i * step, (type)-INFINITY, row);                             \
             for (int v = 0; v < BL__COLUMNS / BL__LANES_##name; v++)                                        \
                 row[v] = bl__exp_##name(row[v] - away[v]);                                                  \
             memcpy(powers, row, sizeof(powers));                                                            \

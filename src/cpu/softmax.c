@@ -42,7 +42,7 @@ struct plan {
             int64_t some = rows - r < TOGETHER ? rows - r : TOGETHER;                                    \
             bl__vector_##name row[TOGETHER][BL__SUMS / BL__LANES_##name];                                \
             for (int64_t k = 0; k < some; k++)                                                           \
-                bl__load_short_##name(n, x + (r + k) * x_step, row[k]);                                  \
+                bl__load_short_##name(n, x + (r + k) * x_step, (type)-INFINITY, row[k]);                 \
             for (int64_t k = 0; k < some; k++) {                                                         \
                 bl__vector_##name sum = bl__splat_##name((type)bl__short_power_sum_##name(row[k]));      \
                 for (int64_t i = 0, v = 0; i < n; i += BL__LANES_##name, v++)                            \

@@ -53,12 +53,6 @@ struct plan {
         return bl__sum_of_16_f64(sums);                                                                  \
     }                                                                                                    \
                                                                                                          \
-    static void load_row_##name(int64_t n, const type *x, bl__vector_##name *row)                        \
-    {                                                                                                    \
-        for (int64_t i = 0, v = 0; i < BL__SUMS; i += BL__LANES_##name, v++)                             \
-            row[v] = i < n ? bl__load_##name(x + i, n - i) : bl__splat_##name(0);                        \
-    }                                                                                                    \
-                                                                                                         \
     static void short_softmax_backward_##name(int64_t rows, int64_t n, type *dx, const type *g,          \
                                               const type *y)                                             \
     {                                                                                                    \
@@ -68,8 +62,8 @@ struct plan {
             bl__vector_##name ys[TOGETHER][BL__SUMS / BL__LANES_##name];                                 \
             bl__vector_##name products[BL__SUMS / BL__LANES_##name];                                     \
             for (int64_t k = 0; k < some; k++) {                                                         \
-                load_row_##name(n, g + (r + k) * n, gs[k]);                                              \
-                load_row_##name(n, y + (r + k) * n, ys[k]);                                              \
+                bl__load_short_##name(n, g + (r + k) * n, 0, gs[k]);                                     \
+                bl__load_short_##name(n, y + (r + k) * n, 0, ys[k]);                                     \
             }                                                                                            \
             for (int64_t k = 0; k < some; k++) {                                                         \
                 for (int v = 0; v < BL__SUMS / BL__LANES_##name; v++)                                    \

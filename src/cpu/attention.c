@@ -21,7 +21,7 @@ enum {
     LOG_SUM,
     MASK = 3,
     QUERY_TILE = 48,  /* where there are few parts otherwise, ... */
-    LARGE_TILE = 128, /* ... and where there are enough: that takes a tenth less time */
+    LARGE_TILE = 128, /* ... and where there are enough: the keys go by less often */
     KEY_TILE = 256,
     MOST_QUERIES = 256, /* of a part, which share what is laid out of their keys */
     PARTS = 32          /* and with fewer parts than this, fewer */

@@ -3,10 +3,9 @@
  * write over what they have read. Elements do not depend on each other: the bits are those of the two alone.
  *
  * The group runs over each part of a large product while that is in the cache, if it touches no other memory
- * to speak of: bias and activation, say. That is 2 to 6 per cent faster than to compute the whole product
- * first (2048x64x2048 and 4096x64x4096 with a bias). Where the group also reads or writes arrays of the
- * product's size, it is up to a third slower: a part's rows are short, and so far apart that they meet in
- * few sets of the cache. A product that the cache holds gains nothing by parts and loses 2 per cent. */
+ * to speak of: bias and activation, say. Where the group also reads or writes arrays of the product's size, a
+ * part's rows are short, and so far apart that they meet in few sets of the cache: the whole product is
+ * computed first, and so is one that the cache holds, which gains nothing by parts. */
 #include "cpu/epilogue.h"
 #include "cpu/epilogue_row.h"
 #include "cpu/flops.h"
